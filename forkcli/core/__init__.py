@@ -1,0 +1,1 @@
+"""Pure code that decides. It knows no file, no clock, no network, no terminal; standard library only."""
