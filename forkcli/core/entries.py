@@ -93,10 +93,11 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """fork's own words to the model; they travel in the next user-role message."""
+    """fork's own words to the model; they travel in the next user-role message, and cause one only if `asks`."""
 
     TYPE: ClassVar = "notice"
     text: str
+    asks: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,104 @@
+"""What an agent does next, from its history alone. The loop carries one action out and asks again."""
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from forkcli.core.entries import Assistant, Notice
+from forkcli.core.events import TurnStatus
+from forkcli.core.history import History
+from forkcli.core.ids import CallId
+from forkcli.core.messages import Block
+
+MAX_CONTINUED = 3  # answers in a row that may be cut at the output limit, or paused, before the turn ends
+
+CUT = Notice("Your answer was cut at the output limit. Go on exactly where it stopped.", asks=True)
+
+
+@dataclass(frozen=True, slots=True)
+class CallModel:
+    """Send the context."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seal:
+    """Close the user-role message with a checkpoint; the request follows."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunTools:
+    """Run calls of the newest answer that were never started, in their order."""
+
+    calls: tuple[Block, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerLost:
+    """Answer calls that were started by a process that is gone: they are never run twice."""
+
+    calls: tuple[CallId, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Say:
+    """Add a notice that the model has to answer."""
+
+    notice: Notice
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """The turn is over."""
+
+    status: TurnStatus
+    sentence: str = ""
+
+
+Action: TypeAlias = CallModel | Seal | RunTools | AnswerLost | Say | Finish
+
+
+def next_action(history: History) -> Action:
+    """The next action. A started call without a result counts as lost: ask only when none of one's own is running."""
+    lost = tuple(key for key, call in history.open_calls.items() if call.started)
+    if lost:
+        return AnswerLost(lost)
+    if history.halt is not None:
+        return Finish(history.halt.status, history.halt.sentence)
+    waiting = tuple(call.block for call in history.open_calls.values())
+    if waiting:
+        return RunTools(waiting)
+    if history.wants_answer:
+        return Seal()
+    if history.answer is None:
+        return CallModel() if history.messages else Finish("done")
+    return _after(history, history.answer)
+
+
+def _after(history: History, answer: Assistant) -> Action:
+    """What follows an answer that asks for no tool."""
+    match answer.stop_reason:
+        case "refusal":
+            return Finish("refused", "the model refused to answer" + _category(answer))
+        case "pause_turn" if history.continued <= MAX_CONTINUED:
+            return CallModel()
+        case "max_tokens" if history.continued <= MAX_CONTINUED:
+            return Say(CUT)
+        case "max_tokens" | "pause_turn":
+            return Finish("limit", f"the answer was cut {history.continued} times in a row")
+        case "model_context_window_exceeded":
+            return Finish("failed", "the context is full; begin a new session")
+        case _:
+            return Finish("done")
+
+
+def _category(answer: Assistant) -> str:
+    details = answer.stop_details or {}
+    category = details.get("category")
+    return f" ({category})" if isinstance(category, str) else ""
+
+
+def is_unfinished(history: History) -> bool:
+    """Whether a turn was begun that is neither done nor refused: it can be taken up again."""
+    if history.halt is not None:
+        return True
+    action = next_action(history)
+    return not isinstance(action, Finish) or action.status not in {"done", "refused"}

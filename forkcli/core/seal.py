@@ -1,0 +1,106 @@
+"""How entries become messages that the Messages API takes, whatever the entries are.
+
+Every function is total: content that the API would refuse (an empty text, a trailing thinking block, a call without a
+usable id) is left out, always in the same way, so that the bytes of a message never depend on when it was built.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+
+from forkcli.core.entries import Assistant, Message, Notice, Prompt, ToolResult
+from forkcli.core.messages import Block, quoted, text_block, tool_result_block
+
+Part = Prompt | Message | Notice
+
+LOST_RESULT = "[the result of this call was lost; whether it ran is unknown]"
+GAP = "[entries of the history are missing here]"
+
+_ID = re.compile(r"[A-Za-z0-9_-]{1,256}")
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,128}")
+_THINKING = ("thinking", "redacted_thinking")
+
+
+def sendable(answer: Assistant) -> tuple[Block, ...]:
+    """The blocks of an answer that go back to the API; empty if none can (also after a refusal)."""
+    if answer.stop_reason == "refusal":
+        return ()
+    blocks: list[Block] = []
+    seen: set[str] = set()
+    for block in answer.content:
+        kind = block.get("type")
+        if kind == "text" and not str(block.get("text", "")).strip():
+            continue
+        if kind == "tool_use":
+            if not usable_call(block) or block["id"] in seen:
+                continue
+            seen.add(block["id"])
+        blocks.append(block)
+    while blocks and blocks[-1].get("type") in _THINKING:
+        blocks.pop()
+    return tuple(blocks)
+
+
+def usable_call(block: Block) -> bool:
+    """Whether a tool_use block has an id and a name the API takes, and an object as its input."""
+    call, name = block.get("id"), block.get("name")
+    return (
+        isinstance(call, str)
+        and isinstance(name, str)
+        and isinstance(block.get("input"), dict)
+        and _ID.fullmatch(call) is not None
+        and _NAME.fullmatch(name) is not None
+    )
+
+
+def sealed(calls: Sequence[tuple[str, ToolResult | None]], parts: Iterable[Part], marker: str) -> tuple[Block, ...]:
+    """The content of a user-role message: results in the order of their calls, then prompts and messages.
+
+    Notices and the marker close the last block: after results alone they stand inside the last result's text, since
+    text of its own after results teaches a model to answer with nothing. Empty when there is nothing to say.
+    """
+    blocks = [_result(call, result) for call, result in calls]
+    closing: list[str] = []
+    for part in parts:
+        if isinstance(part, Notice):
+            closing.append(quoted(part.text))
+        else:
+            blocks.extend(_said(part))
+    if not blocks and not closing:
+        return ()
+    return tuple(_closed(blocks, [text for text in (*closing, marker) if text.strip()]))
+
+
+def _said(part: Prompt | Message) -> list[Block]:
+    if isinstance(part, Message):
+        return [text_block(f'<message from="{quoted(part.sender)}">\n{quoted(part.text)}\n</message>')]
+    return _solid(part.blocks)
+
+
+def _result(call: str, result: ToolResult | None) -> Block:
+    if result is None:
+        return tool_result_block(call, [text_block(LOST_RESULT)], is_error=True)
+    return tool_result_block(call, _solid(result.content), is_error=result.is_error)
+
+
+def _solid(blocks: Iterable[Block]) -> list[Block]:
+    """Blocks without the empty texts that the API refuses."""
+    return [b for b in blocks if b.get("type") != "text" or str(b.get("text", "")).strip()]
+
+
+def _closed(blocks: list[Block], closing: list[str]) -> list[Block]:
+    if not closing:
+        return blocks or [text_block(GAP)]
+    text = "\n".join(closing)
+    if not blocks:
+        return [text_block(text)]
+    last = blocks[-1]
+    if last.get("type") == "tool_result":
+        return [*blocks[:-1], {**last, "content": _ended(list(last["content"]), text)}]
+    return _ended(blocks, text)
+
+
+def _ended(blocks: list[Block], text: str) -> list[Block]:
+    if blocks and blocks[-1].get("type") == "text":
+        last = blocks[-1]
+        return [*blocks[:-1], {**last, "text": f"{last['text']}\n\n{text}"}]
+    return [*blocks, text_block(text)]
