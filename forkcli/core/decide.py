@@ -13,6 +13,8 @@ MAX_CONTINUED = 3  # answers in a row that may be cut at the output limit, or pa
 
 CUT = Notice("Your answer was cut at the output limit. Go on exactly where it stopped.", asks=True)
 
+STOPPED = Notice("Your answer was interrupted. Go on exactly where it stopped.", asks=True)
+
 
 @dataclass(frozen=True, slots=True)
 class CallModel:
@@ -75,6 +77,8 @@ def next_action(history: History) -> Action:
 
 def _after(history: History, answer: Assistant) -> Action:
     """What follows an answer that asks for no tool."""
+    if answer.cut:
+        return Say(STOPPED)
     match answer.stop_reason:
         case "refusal":
             return Finish("refused", "the model refused to answer" + _category(answer))

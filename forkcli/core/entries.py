@@ -1,4 +1,4 @@
-"""The entries of a history: what happened to one agent, one frozen class a type. docs/history.md has an example of each.
+"""The entries of a history: what happened to one agent, one frozen class a type. docs/history.md shows each.
 
 An `Entry` is the envelope (number, time); its `body` is one of the classes below. The codec in `store/` turns it into a
 line and back; a body's JSON keys are its field names and its `type` is `TYPE`.
@@ -18,7 +18,7 @@ Access = Literal["write", "read", "full"]
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens of one model call, as the API counts them (`input` excludes what was read from or written to the cache)."""
+    """Tokens of one model call, as the API counts them: `input_tokens` excludes what the cache read or wrote."""
 
     input_tokens: int = 0
     output_tokens: int = 0
@@ -71,7 +71,7 @@ class Agent:
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """What a person or a program asked: `text` as typed, `blocks` as the model gets it (project context, data heads)."""
+    """What a person or a program asked: `text` as typed, `blocks` as the model gets it (with project context, data)."""
 
     TYPE: ClassVar = "prompt"
     text: str

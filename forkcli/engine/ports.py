@@ -1,6 +1,6 @@
-"""The protocols at the engine's rim. `store`, `workspace`, `models`, `tools` and `ui` fill them; `app.py` joins them."""
+"""The protocols at the engine's rim. `store`, `workspace`, `models`, `tools` and `ui` fill them; `app` joins them."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
@@ -72,7 +72,7 @@ class ModelError(Exception):
 class Model(Protocol):
     """An endpoint that speaks the Messages API."""
 
-    def stream(self, request: ModelRequest) -> AsyncIterator[Json]:
+    def stream(self, request: ModelRequest) -> AsyncGenerator[Json, None]:
         """The API's stream events as JSON objects, `message_stop` last; raises ModelError, also for a cut stream.
 
         The first event may be `{"type": "request_id", "request_id": …}`. Closing the iterator closes the connection.
@@ -136,7 +136,9 @@ class Command:
     net: bool = False
     sandboxed: bool = True
     access: Access = "write"
-    spool: Path | None = None  # file for the whole output, written from the first byte; None: output is only kept in the ring
+    spool: Path | None = (
+        None  # file for the whole output, written from the first byte; None: output is only kept in the ring
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -316,7 +318,7 @@ class Tool(Protocol):
         ...
 
     def check(self, args: Json) -> Json:
-        """The input with its defaults; raises ForkError naming the field that is unknown, missing or of a wrong type."""
+        """The input with its defaults; ForkError names the field that is unknown, missing or of a wrong type."""
         ...
 
     async def run(self, args: Json, env: ToolEnv) -> ToolOutcome:

@@ -1,0 +1,53 @@
+"""How full the context is, what the agent is told of it, and when a run has used up its limits."""
+
+from dataclasses import dataclass
+
+from forkcli.core.entries import Checkpoint
+from forkcli.core.history import History
+from forkcli.core.ids import Seq
+
+OUTPUT_RESERVE = 32_000  # tokens of the window that are kept free for the next answer
+NOTICE_FROM = 0.7  # share of the window from which the agent is told, once for each further STEP
+NOTICE_STEP = 0.1
+
+
+def share(tokens: int, window: int, reserve: int = OUTPUT_RESERVE) -> float:
+    """Share of the usable window that `tokens` fill, 0 to about 1; the output's reserve counts as used up."""
+    usable = max(window - min(reserve, window // 4), 1)
+    return tokens / usable
+
+
+def marker(seq: Seq, tokens: int, window: int) -> str:
+    """The text that ends a user-role message: the checkpoint's number and how full the context is."""
+    return f'<checkpoint n="{seq}" context="{round(100 * share(tokens, window))}%"/>'
+
+
+def fullness_notice(history: History, tokens: int, window: int) -> str | None:
+    """What the agent is told when the context has crossed a threshold since its last checkpoint, else None."""
+    now = _level(share(tokens, window))
+    last = next((entry.body for entry in reversed(history.entries) if isinstance(entry.body, Checkpoint)), None)
+    before = _level(share(last.context_tokens, last.window)) if last else 0
+    if now <= before:
+        return None
+    return f"The context is {round(100 * share(tokens, window))}% full. Nothing is removed behind your back."
+
+
+def _level(filled: float) -> int:
+    return 0 if filled < NOTICE_FROM else 1 + int((filled - NOTICE_FROM) / NOTICE_STEP + 1e-9)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds of one run of fork; None is no bound."""
+
+    max_steps: int | None = None
+    max_cost_usd: float | None = None
+    timeout_s: float | None = None
+
+    def exceeded(self, steps: int, cost_usd: float) -> str | None:
+        """The sentence that names the bound which `steps` or `cost_usd` (of this run) have reached, else None."""
+        if self.max_steps is not None and steps >= self.max_steps:
+            return f"the limit of {self.max_steps} steps was reached (--max-steps)"
+        if self.max_cost_usd is not None and cost_usd >= self.max_cost_usd:
+            return f"the limit of ${self.max_cost_usd:.2f} was reached (--max-cost)"
+        return None

@@ -1,0 +1,89 @@
+"""One agent at work: its files, its folded history, and the single way in which anything is recorded."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from forkcli.core.entries import Approval, Body, Entry, Message
+from forkcli.core.events import Appended
+from forkcli.core.history import History
+from forkcli.core.ids import AgentId, CallId
+from forkcli.core.messages import Message as ContextMessage
+from forkcli.engine.ports import AgentFiles, Ask, Emit, Question
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Who ends the turn, and why."""
+
+    by: Literal["user", "signal", "limit"]
+    reason: str = ""
+
+
+@dataclass(slots=True)
+class Agent:
+    """An agent's files and state. `record` is the only writer of its history."""
+
+    id: AgentId
+    files: AgentFiles
+    history: History
+    emit: Emit
+    stop: Stop | None = None  # set before the turn's task is cancelled
+    task: asyncio.Task[object] | None = None  # the turn that runs
+    told: list[Message] = field(default_factory=list)  # messages from inside fork (jobs), not yet recorded
+
+    def record(self, *bodies: Body, sync: bool = True) -> list[Entry]:
+        """Append to the history, fold, derive the other files, then emit: in this order, without awaiting."""
+        entries = self.files.append(bodies, sync=sync)
+        added: list[ContextMessage] = []
+        for entry in entries:
+            added.extend(self.history.add(entry))
+        self.files.derive(entries, added)
+        for entry in entries:
+            self.emit(Appended(self.id, entry))
+        return entries
+
+    def halt(self, stop: Stop) -> None:
+        """End the running turn: what is complete is kept. Nothing happens when none runs."""
+        if self.task is not None and not self.task.done():
+            self.stop = stop
+            self.task.cancel()
+
+    def take_stop(self) -> Stop | None:
+        """The stop that ended the turn, once."""
+        stop, self.stop = self.stop, None
+        return stop
+
+    def receive(self) -> bool:
+        """Record what has arrived in the inbox and from background jobs; whether there was anything."""
+        arrived, self.told = self.told, []
+        inbox = self.files.take_inbox()
+        bodies: Sequence[Body] = [*arrived, *(Message(sender, text, file=name) for sender, text, name in inbox)]
+        if bodies:
+            self.record(*bodies)
+            self.files.inbox_done([name for _, _, name in inbox])
+        return bool(bodies)
+
+
+class Approvals:
+    """The user's answers in this process. `always` holds for this very command; nothing is read from a history."""
+
+    def __init__(self, ask: Ask) -> None:
+        self._ask = ask
+        self._always: set[tuple[str, str]] = set()
+        self._lock = asyncio.Lock()
+
+    async def approve(self, agent: Agent, call: CallId, question: Question) -> bool:
+        """Whether the command may run as the question says; asks at most one question at a time."""
+        if not self._ask.interactive:
+            return False
+        async with self._lock:
+            key = (question.what, question.command)
+            if key in self._always:
+                return True
+            answer = await self._ask.ask(question)
+            agent.record(Approval(call, question.what, question.command, answer))
+            if answer == "always":
+                self._always.add(key)
+            return answer != "no"

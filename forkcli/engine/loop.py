@@ -1,0 +1,108 @@
+"""A turn: carry out the next action, append what came of it, ask again. The loop keeps nothing in its head."""
+
+import asyncio
+from typing import assert_never
+
+from forkcli.core.budget import fullness_notice, marker
+from forkcli.core.decide import AnswerLost, CallModel, Finish, RunTools, Say, Seal, next_action
+from forkcli.core.entries import Body, Checkpoint, Interrupt, Message, Notice, Prompt, Resume
+from forkcli.core.events import TurnEnded
+from forkcli.core.ids import Seq
+from forkcli.engine.agent import Agent, Stop
+from forkcli.engine.rig import Rig
+from forkcli.engine.step import call_model
+from forkcli.engine.toolrun import LOST, NOT_RUN, answer_open, run_tools
+
+
+async def prompt_turn(agent: Agent, rig: Rig, prompt: Prompt) -> Finish:
+    """Answer a prompt. Calls that an earlier turn left open are answered as interrupted first."""
+    answer_open(agent, NOT_RUN)
+    _tell_lost_jobs(agent, rig)
+    agent.receive()
+    agent.record(prompt)
+    return await run_turn(agent, rig)
+
+
+async def resume_turn(agent: Agent, rig: Rig, version: str) -> Finish:
+    """Go on with a turn that a crash, an error, a limit or a person had stopped."""
+    _tell_lost_jobs(agent, rig)
+    agent.record(Resume(version))
+    return await run_turn(agent, rig)
+
+
+async def run_turn(agent: Agent, rig: Rig) -> Finish:
+    """Act until the history says that the turn is over. A stop (`Agent.halt`) ends it with what is complete."""
+    agent.take_stop()
+    agent.task = asyncio.current_task()
+    try:
+        end = await _act(agent, rig)
+    except asyncio.CancelledError:
+        stop = agent.take_stop()
+        if stop is None:
+            raise
+        end = _stopped(agent, stop)
+    finally:
+        agent.task = None
+    agent.emit(TurnEnded(agent.id, end.status, end.sentence))
+    return end
+
+
+async def _act(agent: Agent, rig: Rig) -> Finish:
+    while True:
+        match next_action(agent.history):
+            case RunTools(calls):
+                await run_tools(agent, rig, calls)
+            case AnswerLost(calls):
+                answer_open(agent, LOST, calls)
+            case Seal():
+                agent.receive()
+                await _seal(agent, rig)
+            case Say(notice):
+                agent.record(notice)
+            case CallModel():
+                if not _within_limits(agent, rig):
+                    continue
+                await call_model(agent, rig)
+            case Finish() as end:
+                if end.status != "done" or not agent.receive():
+                    return end
+            case action:
+                assert_never(action)
+
+
+async def _seal(agent: Agent, rig: Rig) -> None:
+    """Close the user-role message durably: the request that carries it may leave only after this."""
+    history = agent.history
+    limits = await rig.model.limits(history.model)
+    tokens = history.context_tokens()
+    notice = fullness_notice(history, tokens, limits.window)
+    seq = Seq(history.next_seq + (1 if notice else 0))
+    bodies: list[Body] = [Notice(notice)] if notice else []
+    agent.record(*bodies, Checkpoint(marker(seq, tokens, limits.window), tokens, limits.window))
+
+
+def _within_limits(agent: Agent, rig: Rig) -> bool:
+    reason = rig.limits.exceeded(rig.spent.steps, rig.spent.cost_usd)
+    if reason is not None:
+        agent.record(Interrupt("limit", reason))
+    return reason is None
+
+
+def _stopped(agent: Agent, stop: Stop) -> Finish:
+    """Put the stop on record. After a stop by the user, calls that never started are answered; a stop by a signal or
+    a limit leaves them, so that a resumed turn can still run them."""
+    task = asyncio.current_task()
+    if task is not None:
+        task.uncancel()
+    if stop.by == "user":
+        answer_open(agent, NOT_RUN)
+    agent.record(Interrupt(stop.by, stop.reason))
+    return Finish("limit" if stop.by == "limit" else "interrupted", stop.reason)
+
+
+def _tell_lost_jobs(agent: Agent, rig: Rig) -> None:
+    alive = rig.jobs.running
+    told = {message.job for message in agent.told}
+    lost = [job for job in agent.history.lost_jobs if job not in alive and job not in told]
+    if lost:
+        agent.record(*(Message(job, "This background job ended when fork was stopped.", job=job) for job in lost))

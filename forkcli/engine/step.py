@@ -1,0 +1,87 @@
+"""One model call: the request leaves, the answer is streamed, and is recorded when it is whole.
+
+A broken stream counts for nothing and is sent again; no tool of an incomplete answer ever runs.
+"""
+
+import asyncio
+from contextlib import aclosing
+from dataclasses import replace
+
+from forkcli.core.budget import OUTPUT_RESERVE
+from forkcli.core.entries import Assistant, Failure
+from forkcli.core.events import RetryWait, StepDropped, StepStarted, TextDelta
+from forkcli.core.reply import ReplyBuilder
+from forkcli.engine.agent import Agent
+from forkcli.engine.ports import ModelError, ModelFault, ModelRequest
+from forkcli.engine.rig import Rig
+
+LEAST_OUTPUT = 1024
+MOST_OUTPUT = 64_000
+
+_KINDS = {
+    ModelFault.OVERLOADED: "unavailable",
+    ModelFault.BROKEN: "unavailable",
+    ModelFault.UNREACHABLE: "unavailable",
+    ModelFault.TOO_LONG: "context",
+    ModelFault.AUTH: "refused",
+    ModelFault.SPENT: "refused",
+}
+
+
+async def call_model(agent: Agent, rig: Rig) -> None:
+    """Make one call and record its answer, or the failure that ends the turn."""
+    rig.spent.steps += 1
+    agent.emit(StepStarted(agent.id, rig.spent.steps))
+    while True:
+        try:
+            answer = await _stream(agent, rig)
+        except ModelError as error:
+            delay = rig.patience.wait_s(error, rig.clock())
+            if delay is None:
+                agent.record(Failure(_KINDS.get(error.fault, "request"), error.sentence, error.status))
+                return
+            agent.emit(StepDropped(agent.id))
+            agent.emit(RetryWait(agent.id, delay, rig.patience.attempt, error.sentence))
+            await asyncio.sleep(delay)
+            continue
+        rig.patience.succeeded()
+        _keep(agent, rig, answer)
+        return
+
+
+async def _stream(agent: Agent, rig: Rig) -> Assistant:
+    """One attempt. What had come when it is cancelled is recorded as a cut answer."""
+    history = agent.history
+    limits = await rig.model.limits(history.model)
+    room = limits.window - history.context_tokens()
+    request = ModelRequest(
+        context=history.context(),
+        model=history.model,
+        effort=history.effort,
+        max_tokens=max(min(limits.max_output, MOST_OUTPUT, max(room, OUTPUT_RESERVE // 4)), LEAST_OUTPUT),
+    )
+    builder = ReplyBuilder()
+    begun = rig.clock()
+    try:
+        async with aclosing(rig.model.stream(request)) as events:
+            async for event in events:
+                for delta in builder.feed(event):
+                    agent.emit(TextDelta(agent.id, delta.text, thinking=delta.thinking))
+    except asyncio.CancelledError:
+        partial = builder.partial(ms=_ms(rig, begun))
+        if partial is not None:
+            _keep(agent, rig, partial)
+        raise
+    if not builder.finished:
+        raise ModelError(ModelFault.BROKEN, "the answer ended before it was complete")
+    return builder.assistant(ms=_ms(rig, begun))
+
+
+def _keep(agent: Agent, rig: Rig, answer: Assistant) -> None:
+    priced = rig.model.cost_usd(answer.model or agent.history.model, answer.usage)
+    rig.spent.cost_usd += priced or 0.0
+    agent.record(replace(answer, cost_usd=priced, model=answer.model or agent.history.model))
+
+
+def _ms(rig: Rig, begun: float) -> int:
+    return round((rig.clock() - begun) * 1000)
