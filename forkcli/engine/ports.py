@@ -209,8 +209,8 @@ class Workspace(Protocol):
 
     def stat(self, path: str) -> FileStat: ...
 
-    def read(self, path: str, limit: int) -> bytes:
-        """At most `limit` bytes of a regular file."""
+    def read(self, path: str, limit: int, offset: int = 0) -> bytes:
+        """At most `limit` bytes of a regular file, from byte `offset`; fewer only at its end."""
         ...
 
     def listdir(self, path: str) -> list[str]:
