@@ -1,0 +1,1 @@
+"""What a person sees and types. It shows what it is told and decides nothing; it imports the core alone."""
