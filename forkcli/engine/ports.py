@@ -136,9 +136,8 @@ class Command:
     net: bool = False
     sandboxed: bool = True
     access: Access = "write"
-    spool: Path | None = (
-        None  # file for the whole output, written from the first byte; None: output is only kept in the ring
-    )
+    spool: Path | None = None  # file for the whole output; it is only made when the output outgrows the ring
+    spool_at_once: bool = False  # make it at the start and write every byte as it comes (background jobs)
 
 
 @dataclass(frozen=True, slots=True)
