@@ -1,0 +1,158 @@
+"""The command line: options into `Settings`, then one call. No logic of any verb stands here.
+
+It tells a prompt from a subcommand (argv.py), decides between the REPL and one-shot, and prints what a verb returned.
+Usage errors are ForkErrors of kind USAGE; the door (`__main__`) prints them. Importing it needs neither the SDK, nor
+rich, nor prompt_toolkit.
+"""
+
+import shlex
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Annotated, Literal
+
+import typer
+
+from forkcli.argv import Line, split
+from forkcli.config import Flags, Settings
+from forkcli.errors import ForkError, Kind
+from forkcli.launch import converse, load_settings, only_common, prompt_of
+
+app = typer.Typer(
+    name="fork",
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    subcommand_metavar="[PROMPT | COMMAND ...]",
+)
+
+
+@dataclass(slots=True)
+class Call:
+    """What one run of the parser is about: the prompt's words going in, the options before a subcommand coming out."""
+
+    line: Line
+    flags: Flags = field(default_factory=Flags)
+
+
+def run(argv: Sequence[str]) -> int:
+    """Carry out a command line (without the program's name); returns the exit code. Raises ForkError."""
+    command = typer.main.get_command(app)
+    valued = {name for option in command.params if not getattr(option, "is_flag", True) for name in option.opts}
+    line = split(argv, getattr(command, "commands", {}), valued)
+    try:
+        code = command.main(args=list(line.args), prog_name="fork", standalone_mode=False, obj=Call(line))
+    except typer.TyperException as error:
+        raise _usage(error, line) from None
+    return code if isinstance(code, int) else 0
+
+
+def _usage(error: typer.TyperException, line: Line) -> ForkError:
+    sentence = error.format_message().strip().rstrip(".").replace("\n", " ")
+    hints = [f"`fork {line.verb} --help` lists what it takes" if line.verb else "`fork --help` lists the options"]
+    if line.verb and "extra argument" in sentence:
+        sentence = f"the subcommand `{line.verb}` does not take these words: {sentence[sentence.find('(') + 1 : -1]}"
+        at = line.args.index(line.verb)
+        hints.insert(0, f"if this is a prompt, quote it: fork {shlex.quote(' '.join(line.args[at:]))}")
+    return ForkError(sentence, *hints, kind=Kind.USAGE)
+
+
+def _version(value: bool) -> None:
+    if value:
+        from forkcli import __version__
+
+        sys.stdout.write(f"fork {__version__}\n")
+        raise typer.Exit
+
+
+Print = Annotated[bool, typer.Option("-p", "--print", help="Answer and exit.")]
+Continue = Annotated[bool, typer.Option("-c", "--continue", help="Go on with the newest session.")]
+Resume = Annotated[
+    str | None,
+    typer.Option("-r", "--resume", metavar="SESSION", help="Go on with this session; a unique end will do."),
+]
+AgentId = Annotated[str | None, typer.Option("--agent", metavar="ID", help="With -c or -r: go on with that agent.")]
+Model = Annotated[str | None, typer.Option("-m", "--model", metavar="MODEL", help="The model; also $FORK_MODEL.")]
+Effort = Annotated[
+    Literal["low", "medium", "high", "xhigh", "max"] | None, typer.Option("--effort", help="How hard the model thinks.")
+]
+BaseUrl = Annotated[
+    str | None,
+    typer.Option("--base-url", metavar="URL", help="A server of the Messages API; also $ANTHROPIC_BASE_URL."),
+]
+Output = Annotated[
+    Literal["text", "json", "stream-json"] | None,
+    typer.Option("-o", "--output-format", help="What is printed on stdout (text); implies -p."),
+]
+MaxSteps = Annotated[int | None, typer.Option("--max-steps", metavar="N", help="At most N model calls.")]
+MaxCost = Annotated[float | None, typer.Option("--max-cost", metavar="USD", help="At most this cost.")]
+Timeout = Annotated[float | None, typer.Option("--timeout", metavar="S", help="At most S seconds.")]
+IdleTimeout = Annotated[
+    float | None, typer.Option("--idle-timeout", metavar="S", help="Drop an answer that is silent for S seconds (90).")
+]
+AccessTo = Annotated[
+    Literal["write", "read", "full"] | None,
+    typer.Option("--access", help="What commands may touch (write); full: without a sandbox."),
+]
+Net = Annotated[bool, typer.Option("--net", help="Commands may use the network.")]
+AddDirs = Annotated[
+    list[str] | None, typer.Option("--add-dir", metavar="DIR", help="One more directory to work in; repeatable.")
+]
+Cwd = Annotated[str | None, typer.Option("-C", "--cwd", metavar="DIR", help="Work in DIR.")]
+Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Say more on stderr.")]
+Version = Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")]
+
+
+@app.callback(invoke_without_command=True)
+def root(
+    ctx: typer.Context,
+    print_: Print = False,
+    continue_: Continue = False,
+    resume: Resume = None,
+    agent: AgentId = None,
+    model: Model = None,
+    effort: Effort = None,
+    base_url: BaseUrl = None,
+    output_format: Output = None,
+    max_steps: MaxSteps = None,
+    max_cost: MaxCost = None,
+    timeout_s: Timeout = None,
+    idle_timeout_s: IdleTimeout = None,
+    access: AccessTo = None,
+    net: Net = False,
+    add_dirs: AddDirs = None,
+    cwd: Cwd = None,
+    verbose: Verbose = False,
+    version: Version = False,
+) -> int:
+    """A coding agent for the terminal.
+
+    Without options it opens a session on the terminal; PROMPT is its first message. With -p, or where stdin or stdout
+    is not a terminal, it answers once and exits: piped data is the prompt, or what PROMPT is about. A PROMPT that is
+    the name of a command stands after `--`.
+
+    Exit codes: 0 done, 1 failed, 2 usage, 3 a limit was reached, 4 could not save, 75 the API was unavailable (try
+    again), 130 interrupted, 143 terminated.
+    """
+    call: Call = ctx.obj
+    said = {name: value for name, value in ctx.params.items() if name not in {"version", "add_dirs"}}
+    flags = Flags(prompt=prompt_of(call.line.words), add_dirs=tuple(add_dirs or ()), **said)
+    if ctx.invoked_subcommand is None:
+        return converse(flags)
+    call.flags = only_common(flags, ctx.invoked_subcommand)
+    return 0
+
+
+@app.command()
+def demo(ctx: typer.Context, cwd: Cwd = None, verbose: Verbose = False) -> int:
+    """Watch a scripted model find and fix a bug in a temporary repository; needs no key."""
+    from forkcli.app import run_demo
+
+    return run_demo(_settings(ctx, cwd, verbose))
+
+
+def _settings(ctx: typer.Context, cwd: str | None, verbose: bool) -> Settings:
+    """The settings of a subcommand: `-C` and `-v` may stand before it or after it."""
+    call: Call = ctx.obj
+    return load_settings(Flags(cwd=cwd or call.flags.cwd, verbose=verbose or call.flags.verbose))

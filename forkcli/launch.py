@@ -1,0 +1,109 @@
+"""How a run starts: which mode, with which data, in which directory. What the command line does once it is parsed.
+
+It never parses options and never talks to a model. Invariant: the REPL runs only between two terminals.
+"""
+
+import os
+import shlex
+import sys
+from pathlib import Path
+from typing import BinaryIO
+
+from forkcli.config import Flags, Settings, load
+from forkcli.errors import ForkError, Kind
+from forkcli.workspace.project import find_project
+
+SLOW_STDIN_S = 3.0  # a pipe that stays silent this long is mentioned, so that nobody wonders why nothing happens
+WITH_VERBS = ("cwd", "verbose")  # options that may stand before any subcommand
+
+
+def prompt_of(words: tuple[str, ...]) -> str | None:
+    """The prompt of a command line; `-` stands for standard input."""
+    if len(words) > 1:
+        raise ForkError(
+            f"the prompt is one argument, and there are {len(words)} words",
+            f"quote it: fork {shlex.quote(' '.join(words))}",
+            kind=Kind.USAGE,
+        )
+    if not words or words[0] == "-":
+        return None
+    if not words[0].strip():
+        raise ForkError("the prompt is empty", kind=Kind.USAGE)
+    return words[0]
+
+
+def only_common(flags: Flags, verb: str) -> Flags:
+    """The flags that were given before a subcommand, which must be ones that it can use."""
+    common = Flags(**{name: getattr(flags, name) for name in WITH_VERBS})
+    if flags != common:
+        raise ForkError(
+            f"these options take a prompt, and `{verb}` is a subcommand",
+            f"if it is the prompt, put it last and after `--`: fork … -- {verb}",
+            f"`fork {verb} --help` lists what the subcommand takes",
+            kind=Kind.USAGE,
+        )
+    return common
+
+
+def converse(flags: Flags) -> int:
+    """The REPL on a terminal, one-shot everywhere else."""
+    if flags.continue_ and flags.resume is not None:
+        raise ForkError("-c and -r name two sessions; give one of them", kind=Kind.USAGE)
+    if flags.agent is not None and not (flags.continue_ or flags.resume is not None):
+        raise ForkError("--agent names an agent of a session that goes on; add -c or -r", kind=Kind.USAGE)
+    settings = load_settings(flags)
+    on_terminal = sys.stdin.isatty() and sys.stdout.isatty()
+    if on_terminal and not flags.print_ and flags.output_format is None:
+        from forkcli.app import run_repl
+
+        return run_repl(settings)
+    data = None if sys.stdin.isatty() else sys.stdin.buffer
+    if data is None and flags.prompt is None and not (flags.continue_ or flags.resume is not None):
+        raise ForkError(
+            "there is no prompt",
+            'give one: fork -p "what does this project do?"',
+            "or pipe one: echo … | fork",
+            kind=Kind.USAGE,
+        )
+    return _answer(settings, data)
+
+
+def _answer(settings: Settings, data: BinaryIO | None) -> int:
+    from forkcli.app import run_print
+
+    if data is not None and settings.prompt is not None:
+        _mention_a_silent_pipe(data)
+    try:
+        return run_print(settings, data)
+    except ForkError as error:
+        if settings.output_format != "text":
+            from forkcli.ui.pipe import failure
+
+            sys.stdout.write(failure(error))
+        raise
+
+
+def _mention_a_silent_pipe(data: BinaryIO) -> None:
+    import select
+
+    if not select.select([data], [], [], SLOW_STDIN_S)[0]:
+        sys.stderr.write("waiting for data on standard input; where there is none, add `< /dev/null`\n")
+
+
+def load_settings(flags: Flags) -> Settings:
+    """The settings of a run, with `-C` carried out: the process stands in that directory from here on."""
+    if flags.cwd is not None:
+        _enter(flags.cwd)
+    try:
+        here = Path.cwd()
+    except OSError:
+        raise ForkError("the working directory does not exist any more", "go to another one, or use -C") from None
+    return load(flags, os.environ, cwd=here, project=find_project(here).root)
+
+
+def _enter(folder: str) -> None:
+    try:
+        os.chdir(Path(folder).expanduser())
+    except (OSError, RuntimeError, ValueError) as error:
+        why = (getattr(error, "strerror", None) or str(error)).lower()
+        raise ForkError(f"cannot work in {folder!r} ({why})", kind=Kind.USAGE) from None
