@@ -10,7 +10,7 @@ from source import ROOT, files_of_tests, imports, package_files, tree
 
 SILENCER = re.compile(
     r"\bnoqa\b|type:\s*ignore|pyright:\s*ignore|pragma:\s*no\s*cover|pylint:\s*disable|ruff:\s*(noqa|disable|ignore)"
-    r"|fmt:\s*(off|skip)|#\s*mypy:"
+    r"|fmt:\s*off|#\s*mypy:"
 )
 UNFINISHED = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b")
 EVERYTHING = (*package_files(), *files_of_tests())
