@@ -1,0 +1,70 @@
+"""Proves a session's files: every line of every history, and that the contexts are what the histories come to.
+
+It only reads.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from forkcli.core.history import History
+from forkcli.core.ids import AgentId
+from forkcli.errors import ForkError
+from forkcli.store.agent_files import CONTEXT, HISTORY, TRANSCRIPT, transcript_parts
+from forkcli.store.context_file import Match, compare, context_lines
+from forkcli.store.reading import read_history
+from forkcli.store.scratch import agent_names
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was found: an error is damage or a difference, a note is what the next resume puts right."""
+
+    agent: AgentId
+    severity: Literal["error", "note"]
+    sentence: str
+
+
+def check_session(folder: Path) -> list[Finding]:
+    """What is wrong with the files of a session's folder; nothing found means that they are whole.
+
+    Raises ForkError if there is no such folder.
+    """
+    if not folder.is_dir():
+        raise ForkError(f"there is no session in `{folder}`", "`fork ls` lists the sessions of this project")
+    return [finding for name in agent_names(folder) for finding in check_agent(folder / "agents" / name)]
+
+
+def check_agent(folder: Path) -> list[Finding]:
+    """What is wrong with one agent's files."""
+    agent = AgentId(folder.name)
+    try:
+        read = read_history(folder / HISTORY)
+    except ForkError as error:
+        return [Finding(agent, "error", error.sentence)]
+    found = [Finding(agent, "error", f"{HISTORY}, line {d.line_no}: {d.reason}") for d in read.damage]
+    if read.torn_tail:
+        found.append(Finding(agent, "note", f"{HISTORY} ends in a piece of a line, which is closed when it goes on"))
+    history = History.of(read.entries)
+    if history.agent is None:
+        found.append(Finding(agent, "error", f"{HISTORY} does not say what the agent is"))
+        return found
+    context = compare(folder / CONTEXT, context_lines(history.context(), history.model))
+    transcript = compare(folder / TRANSCRIPT, transcript_parts(read.entries))
+    found.extend(_derived(agent, CONTEXT, context, "error"))
+    found.extend(_derived(agent, TRANSCRIPT, transcript, "note"))
+    return found
+
+
+def _derived(agent: AgentId, name: str, match: Match, severity: Literal["error", "note"]) -> list[Finding]:
+    match match:
+        case Match.SAME:
+            return []
+        case Match.LAGS:
+            return [
+                Finding(agent, "note", f"{name} ends before the history does; it is completed when the agent goes on")
+            ]
+        case Match.ABSENT:
+            return [Finding(agent, "note", f"{name} is not there; it is made again when the agent goes on")]
+        case Match.DIFFERS:
+            return [Finding(agent, severity, f"{name} is not what the history says")]
