@@ -1,0 +1,101 @@
+"""The body of a Messages API request, as bytes.
+
+Pure. Invariant: the bytes of a message are those of `Message.raw`, made once; only a message that carries a cache mark
+is written anew, and differs by that mark alone. At most four marks, never on thinking or on empty text.
+"""
+
+from dataclasses import replace
+
+from forkcli.core.messages import Block, Json, Message, dump
+from forkcli.engine.ports import ModelRequest
+from forkcli.models import catalog
+from forkcli.models.caps import Caps
+
+MOST_MARKS = 4
+MARK: Json = {"type": "ephemeral"}
+_THINKING = frozenset({"thinking", "redacted_thinking"})
+_MARKABLE = frozenset({"text", "image", "document", "search_result", "tool_use", "tool_result"})
+
+
+def request_body(request: ModelRequest, caps: Caps, stream: bool = True) -> bytes:
+    """The request as JSON in UTF-8, with what `caps` allows."""
+    messages = [m if caps.thinking_blocks else without_thinking(m) for m in request.context.messages]
+    marks = message_marks(messages, request.pins, caps)
+    head = _head(request, caps, stream=stream, mark_system=len(marks) < MOST_MARKS and caps.marks != "none")
+    parts = [m.marked(MARK, marks[n]) if n in marks else m.raw for n, m in enumerate(messages)]
+    return b"".join((dump(head)[:-1], b',"messages":[', b",".join(parts), b"]}"))
+
+
+def message_marks(messages: list[Message], pins: tuple[int, ...], caps: Caps) -> dict[int, int]:
+    """Which messages carry a cache mark, and on which block: message index -> block index.
+
+    In order of worth: the tail, the previous request's tail, the pins as they are listed. The end of `system` gets what
+    is left of the four, since every mark behind it also serves it.
+    """
+    if caps.marks == "none":
+        return {}
+    wanted = [len(messages) - 1, _previous_tail(messages), *pins]
+    found: dict[int, int] = {}
+    for index in wanted:
+        if not 0 <= index < len(messages) or index in found:
+            continue
+        block = _markable(messages[index], text_only=caps.marks == "text")
+        if block is not None:
+            found[index] = block
+        if len(found) == MOST_MARKS:
+            break
+    return found
+
+
+def without_thinking(message: Message) -> Message:
+    """The message without thinking blocks; one that held nothing else says so in a word, since none may be empty."""
+    if message.role != "assistant" or not any(b.get("type") in _THINKING for b in message.content):
+        return message
+    kept = tuple(b for b in message.content if b.get("type") not in _THINKING)
+    return replace(message, content=kept or ({"type": "text", "text": "(thinking)"},), raw=b"")
+
+
+def _previous_tail(messages: list[Message]) -> int:
+    """The index of the message that the previous request ended with: the one before the last answer; -1 if none."""
+    answers = [n for n, m in enumerate(messages) if m.role == "assistant"]
+    return answers[-1] - 1 if answers else -1
+
+
+def _markable(message: Message, *, text_only: bool) -> int | None:
+    """The index of the last block that may carry a mark."""
+    for index in range(len(message.content) - 1, -1, -1):
+        block = message.content[index]
+        kind = block.get("type")
+        if kind == "text" and block.get("text"):
+            return index
+        if not text_only and kind in _MARKABLE and kind != "text":
+            return index
+    return None
+
+
+def _head(request: ModelRequest, caps: Caps, *, stream: bool, mark_system: bool) -> Json:
+    """Everything but the messages."""
+    limit = request.max_tokens if caps.max_tokens is None else min(request.max_tokens, caps.max_tokens)
+    head: Json = {"model": catalog.full_name(request.model), "max_tokens": limit}
+    if caps.thinking and catalog.thinks_adaptively(request.model):
+        head["thinking"] = {"type": "adaptive", "display": "summarized"}
+    if caps.effort and request.effort is not None and catalog.takes_effort(request.model):
+        head["output_config"] = {"effort": request.effort}
+    if stream:
+        head["stream"] = True
+    if request.context.system:
+        head["system"] = _system(request.context.system, caps, mark=mark_system)
+    if request.context.tools:
+        head["tools"] = list(request.context.tools)
+        if mark_system and caps.marks == "all" and not request.context.system:
+            head["tools"][-1] = {**head["tools"][-1], "cache_control": MARK}
+    return head
+
+
+def _system(blocks: tuple[Block, ...], caps: Caps, *, mark: bool) -> str | list[Block]:
+    if not caps.system_blocks:
+        return "\n\n".join(str(b.get("text", "")) for b in blocks)
+    marked = list(blocks)
+    if mark:
+        marked[-1] = {**marked[-1], "cache_control": MARK}
+    return marked
