@@ -21,7 +21,7 @@ class ModelInfo:
     window: int = 200_000
     max_output: int = 64_000
     min_cached: int = 1024  # a shorter prefix is silently not cached
-    effort: str = "high"  # the default: naming it equals leaving it out
+    effort: str | None = "high"  # the default: naming it equals leaving it out; None: it takes none
     thinking: tuple[str, ...] = ("adaptive", "between_tools", "enabled", "disabled")  # what it takes as thinking.type
     always_thinks: bool = False  # then `adaptive` equals leaving `thinking` out
     binds_thinking: bool = True  # a thinking block is bound to the exact prefix before it
@@ -33,6 +33,7 @@ class ModelInfo:
     @property
     def listing(self) -> Json:
         """The model as `GET /v1/models/{id}` shows it."""
+        takes = self.effort is not None
         kinds = {kind: {"supported": kind in self.thinking} for kind in ModelInfo("").thinking}
         return {
             "type": "model",
@@ -47,7 +48,7 @@ class ModelInfo:
             "max_tokens": self.max_output,
             "capabilities": {
                 "image_input": {"supported": True},
-                "effort": {"supported": True, **{level: {"supported": True} for level in EFFORTS}},
+                "effort": {"supported": takes, **{level: {"supported": takes} for level in EFFORTS}},
                 "thinking": {"supported": True, "types": kinds},
             },
         }
@@ -89,7 +90,9 @@ CATALOG: dict[str, ModelInfo] = {
         replace(_FIVE, id="claude-opus-4-7", min_cached=2048, system_role=False),
         replace(_OLD, id="claude-opus-4-6", min_cached=4096, prefill=False),
         replace(_OLD, id="claude-sonnet-4-6", line="sonnet", min_cached=1024, prefill=False),
-        replace(_OLD, id="claude-haiku-4-5", line="haiku", min_cached=4096, window=200_000, max_output=64_000),
+        replace(
+            _OLD, id="claude-haiku-4-5", line="haiku", effort=None, min_cached=4096, window=200_000, max_output=64_000
+        ),
     )
 }
 

@@ -5,7 +5,7 @@ the next request, unless `consumes`; one that only bends it (`slow`, `stall`, `d
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 FaultKind = Literal[
     "status",  # an error answer: `status`, `message`, `retry_after`
@@ -20,6 +20,7 @@ FaultKind = Literal[
     "reject_field",  # 400 naming the top-level `field`, for as long as requests have it
     "refuse",  # this connection is reset, and for `seconds` none can be made
 ]
+KINDS: tuple[str, ...] = get_args(FaultKind)
 BENDING = frozenset({"slow", "stall", "drop_usage"})
 
 ERROR_TYPES = {

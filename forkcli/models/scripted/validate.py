@@ -129,7 +129,7 @@ def _check_settings(request: Json, model: ModelInfo) -> None:
         for name in ("temperature", "top_p", "top_k"):
             need(name not in request, f"`{name}` is deprecated for this model.")
     _check_thinking(request.get("thinking"), model)
-    _check_output(request.get("output_config"))
+    _check_output(request.get("output_config"), model)
     choice = request.get("tool_choice")
     need(choice is None or isinstance(choice, dict), "tool_choice: Input should be a valid dictionary")
     kind = (choice or {}).get("type", "auto")
@@ -150,12 +150,13 @@ def _check_thinking(thinking: Any, model: ModelInfo) -> None:
     need(display in {"summarized", "omitted"}, "thinking.display: Input should be 'summarized' or 'omitted'")
 
 
-def _check_output(output: Any) -> None:
+def _check_output(output: Any, model: ModelInfo) -> None:
     need(output is None or isinstance(output, dict), "output_config: Input should be a valid dictionary")
     for name in output or {}:
         need(name in {"effort", "format", "task_budget"}, f"output_config.{name}: Extra inputs are not permitted")
-    effort = (output or {}).get("effort", "high")
-    need(effort in EFFORTS, f"output_config.effort: Input should be one of {EFFORTS}")
+    effort = (output or {}).get("effort")
+    need(effort is None or model.effort, "This model does not support the effort parameter.")
+    need(effort is None or effort in EFFORTS, f"output_config.effort: Input should be one of {EFFORTS}")
 
 
 def _check_marks(request: Json, parts: Sequence[Part]) -> None:
