@@ -1,0 +1,63 @@
+"""Decides how a command may run: in the sandbox, with network, or outside of it, and asks where the user has to agree.
+
+The one place that answers this. A refusal is a text for the model; nothing here runs anything.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from forkcli.core.messages import Json
+from forkcli.engine.ports import Question, ToolEnv
+
+
+@dataclass(frozen=True, slots=True)
+class Permit:
+    """How a command may run."""
+
+    net: bool
+    sandboxed: bool
+
+
+async def permit(args: Json, env: ToolEnv) -> Permit | str:
+    """What is allowed for this command, or why it may not run."""
+    if env.access == "full":
+        return Permit(net=True, sandboxed=False)
+    if not env.workspace.contained:
+        allowed = await _ask("unsandboxed", args, env)
+        return Permit(net=True, sandboxed=False) if allowed else _no_sandbox(env)
+    wants_net = bool(args["net"])
+    if "why" in args and not wants_net:
+        return await _outside(args, env)
+    if not wants_net or env.net:
+        return Permit(net=env.net, sandboxed=True)
+    return Permit(net=True, sandboxed=True) if await _ask("net", args, env) else _NO_NET
+
+
+async def _outside(args: Json, env: ToolEnv) -> Permit | str:
+    if env.access == "read":
+        return (
+            "Not run: your access is `read`, so nothing runs outside the sandbox. Leave `why` out to run it inside, "
+            "where the project cannot be written."
+        )
+    return Permit(net=True, sandboxed=False) if await _ask("unsandboxed", args, env) else _NO_OUTSIDE
+
+
+async def _ask(what: Literal["net", "unsandboxed"], args: Json, env: ToolEnv) -> bool:
+    return await env.approve(Question(env.agent, what, args["command"], args.get("why", "")))
+
+
+_NO_NET = (
+    "Not run: network was not allowed for this command. Go on without it, or say in your answer what it is needed "
+    "for (the user can allow it with `--net` or `/access`)."
+)
+_NO_OUTSIDE = (
+    "Not run: leaving the sandbox was not allowed for this command. Without `why` it runs inside; or say in your "
+    "answer what the user should run themselves."
+)
+
+
+def _no_sandbox(env: ToolEnv) -> str:
+    return (
+        f"Not run: there is no working sandbox here ({env.workspace.sandbox}) and running this command without one was "
+        "not allowed. `read`, `write` and `edit` work; the user can allow commands with `--access full`."
+    )
