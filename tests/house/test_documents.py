@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from dataclasses import fields
@@ -13,7 +14,9 @@ from source import ROOT
 
 from forkcli.core.entries import BODY_TYPES
 from forkcli.core.history import History
+from forkcli.engine.ports import Tool
 from forkcli.store.codec import decode
+from forkcli.tools.registry import builtin_tools
 
 RUNNABLE = [block for path in documents() for block in code_blocks(path) if block.info.split()[-1:] == ["run"]]
 HISTORY = ROOT / "docs/history.md"
@@ -89,3 +92,14 @@ def test_every_field_of_an_entry_is_documented() -> None:
         if name not in named and f"`{name}`" not in text
     }
     assert missing == set()
+
+
+@pytest.mark.parametrize("tool", builtin_tools(), ids=lambda tool: tool.name)
+def test_every_input_of_a_tool_is_documented_with_its_default(tool: Tool) -> None:
+    section = (ROOT / "docs/tools.md").read_text().split(f"\n## `{tool.name}`\n")[1].split("\n## ")[0]
+    rows = dict(re.findall(r"^\| `(\w+)` \|\s*([^|]*?)\s*\|", section, re.MULTILINE))
+    properties = tool.schema["input_schema"]["properties"]
+    assert set(rows) == set(properties)
+    shown = {name: default.replace(",", "") for name, default in rows.items()}
+    declared = {name: str(field["default"]).lower() for name, field in properties.items() if "default" in field}
+    assert {name: shown[name] for name in declared} == declared
