@@ -121,6 +121,7 @@ class History:
                 self.model, self.effort = model, effort
             case e.AccessChange(access=access, net=net):
                 self.access, self.net = access, net
+                self.parts.append(e.Notice(f"From now on: access {access}, network {'on' if net else 'off'}."))
             case e.Failure(kind=kind, sentence=sentence):
                 self.halt = Halt("unavailable" if kind == "unavailable" else "failed", sentence)
             case e.Interrupt():

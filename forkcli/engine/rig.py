@@ -29,6 +29,7 @@ class Rig:
     jobs: AgentJobs
     approvals: Approvals
     emit: Emit
+    cwd: str  # where an agent's shell stands at first, absolute
     limits: Limits = field(default_factory=Limits)
     patience: Patience = field(default_factory=Patience)
     spent: Spent = field(default_factory=Spent)

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from forkcli.core.budget import OUTPUT_RESERVE
 from forkcli.core.entries import Assistant, Failure
-from forkcli.core.events import RetryWait, StepDropped, StepStarted, TextDelta
+from forkcli.core.events import RetryWait, StepDropped, StepStarted, TextDelta, Warned
 from forkcli.core.reply import ReplyBuilder
 from forkcli.engine.agent import Agent
 from forkcli.engine.ports import ModelError, ModelFault, ModelRequest
@@ -65,6 +65,8 @@ async def _stream(agent: Agent, rig: Rig) -> Assistant:
     try:
         async with aclosing(rig.model.stream(request)) as events:
             async for event in events:
+                if event.get("type") == "left_out":
+                    agent.emit(Warned(agent.id, f"the endpoint refused a field, so it is left out: {event['what']}"))
                 for delta in builder.feed(event):
                     agent.emit(TextDelta(agent.id, delta.text, thinking=delta.thinking))
     except asyncio.CancelledError:

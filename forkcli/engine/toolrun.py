@@ -20,6 +20,8 @@ from forkcli.errors import ForkError, Kind
 KEPT_OUTPUT = 4000  # characters of live output that a cut call keeps
 AT_ONCE = 8  # reading calls that run at the same time
 
+NO_CALL = CallId("")  # of a tool that the user, not the model, has run
+
 INTERRUPTED = "[interrupted while it ran; what it had done stays done]"
 NOT_RUN = "[not run: the turn was interrupted before]"
 LOST = "[interrupted: fork was stopped while this ran; whether it finished is unknown, look before you run it again]"
@@ -107,7 +109,7 @@ async def _carry_out(agent: Agent, rig: Rig, tool: Tool, call: Block, args: Bloc
 
     begun = time.monotonic()
     try:
-        outcome = await tool.run(args, _env(agent, rig, key, output))
+        outcome = await tool.run(args, tool_env(agent, rig, key, output))
     except ForkError as error:
         if error.kind is Kind.STORAGE:
             raise
@@ -121,7 +123,12 @@ async def _carry_out(agent: Agent, rig: Rig, tool: Tool, call: Block, args: Bloc
     )
 
 
-def _env(agent: Agent, rig: Rig, key: CallId, output: Callable[[str], None]) -> ToolEnv:
+def _silent(_text: str) -> None:
+    """Live output that nobody watches."""
+
+
+def tool_env(agent: Agent, rig: Rig, key: CallId = NO_CALL, output: Callable[[str], None] = _silent) -> ToolEnv:
+    """What a tool may use for the call `key` of this agent."""
     history = agent.history
     return ToolEnv(
         agent=agent.id,
@@ -130,7 +137,7 @@ def _env(agent: Agent, rig: Rig, key: CallId, output: Callable[[str], None]) -> 
         files=agent.files,
         access=history.access,
         net=history.net,
-        cwd=history.cwd or str(rig.workspace.root),
+        cwd=history.cwd or rig.cwd,
         approve=partial(rig.approvals.approve, agent, key),
         output=output,
         jobs=rig.jobs,
