@@ -10,6 +10,7 @@ import os
 import sys
 
 FAILED = 1
+LONGEST_LINE = 2000
 INTERRUPTED = 130
 TERMINATED = 143
 
@@ -91,10 +92,10 @@ def _drop_output() -> None:
 
 
 def _say(*lines: str) -> None:
-    from forkcli.ui.sanitize import sanitize
+    from forkcli.ui.sanitize import one_line
 
     for line in lines:
-        sys.stderr.write(sanitize(line.replace("\n", " ")) + "\n")
+        sys.stderr.write(one_line(line, LONGEST_LINE) + "\n")
 
 
 def _unexpected(kind: type[BaseException], error: BaseException, _trace: object) -> None:

@@ -1,0 +1,45 @@
+"""Entries as objects of the stream format, named as scripts for Claude Code's print mode read them. Pure."""
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any
+
+from forkcli.core import entries as e
+from forkcli.core.messages import tool_result_block
+
+
+def wire(entry: e.Entry) -> Iterator[dict[str, Any]]:
+    """The objects that tell of one entry, none for what is fork's own bookkeeping."""
+    match entry.body:
+        case e.Assistant() as answer:
+            yield {"type": "assistant", "message": message(answer)}
+        case e.ToolResult(call=call, content=content, is_error=is_error):
+            block = tool_result_block(call, content, is_error=is_error)
+            yield {"type": "user", "message": {"role": "user", "content": [block]}}
+        case e.Message(sender=sender, text=text):
+            yield {"type": "message", "from": sender, "text": text}
+        case e.Checkpoint(context_tokens=tokens, window=window):
+            fact = {"checkpoint": entry.seq, "context_tokens": tokens, "window": window}
+            yield {"type": "system", "subtype": "checkpoint", **fact}
+        case e.Notice(text=text):
+            yield {"type": "system", "subtype": "notice", "text": text}
+        case e.ModelChange(model=model, effort=effort):
+            yield {"type": "system", "subtype": "model", "model": model, "effort": effort}
+        case e.Failure(kind=kind, sentence=sentence, status=status):
+            yield {"type": "error", "subtype": kind, "error": sentence, "status": status}
+        case e.Interrupt(by=by, reason=reason):
+            yield {"type": "error", "subtype": "interrupted", "by": by, "error": reason}
+
+
+def message(answer: e.Assistant) -> dict[str, Any]:
+    """An answer as the API's message object."""
+    return {
+        "id": answer.message_id,
+        "type": "message",
+        "role": "assistant",
+        "model": answer.model,
+        "content": list(answer.content),
+        "stop_reason": answer.stop_reason,
+        "stop_sequence": None,
+        "usage": asdict(answer.usage),
+    }
