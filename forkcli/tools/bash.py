@@ -83,14 +83,15 @@ async def _foreground(args: Json, allowed: Permit, env: ToolEnv) -> ToolOutcome:
     command = _command(args["command"], allowed, env, spool, args["timeout_s"])
     running = await env.workspace.start(command, _Live(env).feed)
     end = await running.wait()
-    output = await asyncio.to_thread(shown, end, spool, env.workspace.relative(str(spool)))
+    name = env.workspace.relative(str(spool))
+    output = await asyncio.to_thread(shown, end, spool, name) if end.tail else shown(end, spool, name)
     kept = _keep(output, end, spool)
     text = _told(output.text, end, args["timeout_s"], env)
     hint = sandbox_hint(output.text, end.exit_code, allowed, env.access)
     facts = ToolFacts(
         exit_code=end.exit_code,
         cwd=end.cwd if end.cwd != env.cwd else None,
-        output_file=env.workspace.relative(str(spool)) if kept else None,
+        output_file=name if kept else None,
     )
     blocks = (text_block(f"{text}\n{hint}" if hint else text),)
     return ToolOutcome(blocks, is_error=end.timed_out or end.capped or end.exit_code is None, facts=facts)

@@ -112,7 +112,7 @@ def _told(after: bytes, spans: list[Span], name: str) -> str:
     count = "1 place" if len(spans) == 1 else f"{len(spans):,} places"
     rows = [f"Edited `{name}`, {count}:"]
     moved = 0
-    lines = after.decode(errors="replace").replace("\r\n", "\n").split("\n")
+    lines = after.decode(errors="replace").removeprefix("\ufeff").replace("\r\n", "\n").split("\n")
     for span in spans[:PLACES_SHOWN]:
         start = span.start + moved
         moved += len(span.text) - (span.end - span.start)
@@ -121,6 +121,8 @@ def _told(after: bytes, spans: list[Span], name: str) -> str:
         rows += _place(lines, first, last)
     if len(spans) > PLACES_SHOWN:
         rows.append("…")
+    if not after:
+        rows.append("[the file is empty now]")
     return "\n".join(rows)
 
 

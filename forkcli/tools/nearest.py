@@ -11,6 +11,8 @@ from difflib import SequenceMatcher
 
 BUDGET_S = 0.25
 SHOWN_LINES = 8
+_LINES_LOOKED_AT = 50_000  # of the file
+_CHARS_KEPT = 2000  # of each of them
 _LINES_COMPARED = 200  # of old_str
 _CHARS_COMPARED = 300  # of a line
 _CHARS_SHOWN = 160
@@ -30,7 +32,7 @@ _LOOKALIKES = str.maketrans(
 
 def why_not_found(text: str, old: str, new: str, budget_s: float = BUDGET_S) -> list[str]:
     """Lines of explanation for a text in which `old` does not stand. Takes at most about `budget_s` seconds."""
-    lines = text.replace("\r\n", "\n").split("\n")
+    lines = [line[:_CHARS_KEPT] for line in text.replace("\r\n", "\n").split("\n", _LINES_LOOKED_AT)]
     wanted = _without_ends(old.replace("\r\n", "\n").split("\n"))[:_LINES_COMPARED]
     if all(_NUMBERED.match(line) for line in wanted if line.strip()) and any(wanted):
         return ["`old_str` begins with line numbers as `read` shows them: they are not part of the file."]
@@ -40,7 +42,7 @@ def why_not_found(text: str, old: str, new: str, budget_s: float = BUDGET_S) -> 
             return _explained(lines, wanted, at, words)
     said = []
     if new.strip() and len(new) > len(old) / 2 and new in text:
-        said = [f"`new_str` is there already, on line {text[: text.index(new)].count(chr(10)) + 1}."]
+        said = [f"`new_str` is there already, on line {text.count(chr(10), 0, text.index(new)) + 1}."]
     at = _most_alike(lines, wanted, time.monotonic() + budget_s)
     return [*said, *(_explained(lines, wanted, at, "") if at is not None else ["No line of the file is like it."])]
 
@@ -87,9 +89,10 @@ def _window(lines: Sequence[str], wanted: Sequence[str], same: Callable[[str], s
         if len(keys) == 1:
             if keys[0] in have[at]:
                 return at
-        elif have[at].endswith(keys[0]) and have[at + len(keys) - 1].startswith(keys[-1]):
-            if have[at + 1 : at + len(keys) - 1] == inner:
-                return at
+            continue
+        last = at + len(keys) - 1
+        if have[at].endswith(keys[0]) and have[last].startswith(keys[-1]) and have[at + 1 : last] == inner:
+            return at
     return None
 
 
@@ -118,11 +121,7 @@ def _explained(lines: Sequence[str], wanted: Sequence[str], at: int, words: str)
     here, want = _around_difference(there[offset], wanted[offset])
     if here == want:
         return said
-    return [
-        *said,
-        f"Line {at + 1 + offset} is {here}",
-        f"{'`old_str` has':>{len(f'Line {at + 1 + offset} is')}} {want}",
-    ]
+    return [*said, f"Line {at + 1 + offset}: {here}", f"`old_str`: {want}"]
 
 
 def _first_difference(there: Sequence[str], wanted: Sequence[str]) -> int:

@@ -25,8 +25,13 @@ class Shown:
 
 
 def shown(end: CommandEnd, whole: Path, whole_name: str) -> Shown:
-    """The output of an ended command; `whole` is (or will be) the file that holds all of it."""
+    """The output of an ended command; `whole` is (or will be) the file that holds all of it.
+
+    An output with a tail makes it read that file, up to 64 MiB: use a thread then.
+    """
     if is_binary(end.head) or (end.tail and is_binary(end.tail)):
+        if not end.spooled:
+            return Shown(f"[binary output, {size(end.total)}, not shown; redirect it to a file to keep it]")
         return Shown(f"[binary output, {size(end.total)}, not shown; all of it: {whole_name}]", cut=True)
     if not end.tail:
         text = plain(end.head).strip("\n")
