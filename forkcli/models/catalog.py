@@ -62,8 +62,8 @@ def full_name(model: str) -> str:
 
 
 def bare(model: str) -> str:
-    """The name in the table: without a gateway's prefix (`anthropic/…`) and without a date."""
-    return _DATED.sub("", model.rsplit("/", 1)[-1].lower().replace(".", "-"))
+    """The name in the table: in full, without a gateway's prefix (`anthropic/…`) and without a date."""
+    return _DATED.sub("", full_name(model).rsplit("/", 1)[-1].lower().replace(".", "-"))
 
 
 def facts(model: str) -> ModelFacts | None:

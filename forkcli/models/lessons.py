@@ -52,6 +52,7 @@ _LESSONS = (
         r"signature.{0,40}thinking",
         r"thinking.{0,60}(?:signature|cannot be modified|bound to)",
         rf"\bmessages\b.{{0,80}}thinking.{{0,80}}{_NO}",
+        rf"\bmessages\b.{{0,80}}{_NO}.{{0,40}}thinking",
         rf"{_NO}.{{0,80}}\bmessages\b.{{0,80}}thinking",
     ),
     _lesson(_fewer_marks, rf"cache_control.{{0,120}}{_NO}", rf"{_NO}.{{0,120}}cache_control"),

@@ -13,7 +13,7 @@ _TWINS = {"claude-mythos-5-1": "claude-fable-5-1", "claude-mythos-5": "claude-fa
 
 def cost_usd(model: str, usage: Usage) -> float | None:
     """The price of a call in US dollars; None where none is known. Cache writes are taken for five-minute ones."""
-    name = catalog.bare(catalog.full_name(model))
+    name = catalog.bare(model)
     if not name.startswith("claude-"):
         return None
     import genai_prices

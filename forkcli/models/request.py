@@ -76,10 +76,11 @@ def _markable(message: Message, *, text_only: bool) -> int | None:
 def _head(request: ModelRequest, caps: Caps, *, stream: bool, mark_system: bool) -> Json:
     """Everything but the messages."""
     limit = request.max_tokens if caps.max_tokens is None else min(request.max_tokens, caps.max_tokens)
-    head: Json = {"model": catalog.full_name(request.model), "max_tokens": limit}
-    if caps.thinking and catalog.thinks_adaptively(request.model):
+    model = catalog.full_name(request.model)
+    head: Json = {"model": model, "max_tokens": limit}
+    if caps.thinking and catalog.thinks_adaptively(model):
         head["thinking"] = {"type": "adaptive", "display": "summarized"}
-    if caps.effort and request.effort is not None and catalog.takes_effort(request.model):
+    if caps.effort and request.effort is not None and catalog.takes_effort(model):
         head["output_config"] = {"effort": request.effort}
     if stream:
         head["stream"] = True

@@ -1,0 +1,356 @@
+"""Streams from a real server through the real SDK: whole, broken, silent, stopped."""
+
+import asyncio
+import contextlib
+import json
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from stub_server import Answer, Line, Stub, error, refuses, says, sse, whole
+
+from forkcli.core.context import Context
+from forkcli.core.messages import Json, Message, text_block
+from forkcli.core.reply import ReplyBuilder
+from forkcli.engine.ports import ModelError, ModelFault, ModelRequest
+from forkcli.models.anthropic import AnthropicModel
+from forkcli.models.caps import FULL, Caps
+
+REQUEST = ModelRequest(
+    Context((text_block("be kind"),), (), (Message("user", (text_block("hi"),)),)), "opus", None, 100
+)
+
+
+@contextlib.asynccontextmanager
+async def connected(*answers: Answer, idle: float = 5.0, **options: Any) -> AsyncIterator[tuple[AnthropicModel, Stub]]:
+    async with Stub(list(answers)) as stub:
+        model = AnthropicModel(base_url=stub.url, idle_timeout_s=idle, **options)
+        try:
+            yield model, stub
+        finally:
+            await model.close()
+
+
+async def events_of(model: AnthropicModel, request: ModelRequest = REQUEST) -> list[Json]:
+    return [event async for event in model.stream(request)]
+
+
+async def failure(*answers: Answer, idle: float = 5.0) -> ModelError:
+    async with connected(*answers, idle=idle) as (model, _):
+        with pytest.raises(ModelError) as caught:
+            await events_of(model)
+    return caught.value
+
+
+def part_of_an_answer(*then: object) -> Answer:
+    async def answer(line: Line) -> None:
+        await line.begin()
+        await line.events(*whole()[:3], *then)
+
+    return answer
+
+
+async def test_a_whole_answer_is_passed_on_as_it_came() -> None:
+    async with connected(says(*whole())) as (model, _):
+        first, *rest = await events_of(model)
+    assert first == {"type": "request_id", "request_id": "req_7"}
+    assert rest == whole()
+    builder = ReplyBuilder()
+    for event in rest:
+        builder.feed(event)
+    assert builder.assistant(1).content == (text_block("hello"),)
+
+
+async def test_the_connection_serves_the_next_request_too() -> None:
+    async with connected(says(*whole()), says(*whole())) as (model, stub):
+        await model.limits("opus")
+        model._asked.add("claude-opus-5-5")
+        await events_of(model)
+        await events_of(model)
+        assert stub.connections == 1
+
+
+async def test_a_server_that_keeps_the_body_open_after_the_answer_costs_little_time() -> None:
+    async def answer(line: Line) -> None:
+        await line.begin()
+        await line.events(*whole())
+        await line.gone()
+
+    async with connected(answer) as (model, _):
+        began = time.monotonic()
+        assert (await events_of(model))[-1] == {"type": "message_stop"}
+        assert time.monotonic() - began < 3
+
+
+async def test_what_comes_after_the_end_of_the_answer_is_ignored() -> None:
+    async with connected(says(*whole(), "[DONE]", {"type": "error"})) as (model, _):
+        assert (await events_of(model))[-1] == {"type": "message_stop"}
+
+
+async def test_pings_and_unknown_events_keep_a_slow_stream_alive() -> None:
+    async def answer(line: Line) -> None:
+        await line.begin()
+        for event in [{"type": "ping"}, {"type": "of_tomorrow"}] * 4:
+            await line.events(event)
+            await asyncio.sleep(0.15)
+        await line.events(*whole())
+
+    async with connected(answer, idle=0.5) as (model, _):
+        assert len(await events_of(model)) == 1 + 8 + len(whole())
+
+
+async def ends(line: Line) -> None:
+    await part_of_an_answer()(line)
+
+
+async def ends_without_a_reason(line: Line) -> None:
+    await line.begin()
+    await line.events(*whole(reason=None))
+
+
+async def ends_before_its_length(line: Line) -> None:
+    await line.begin(content_length="100000")
+    await line.events(*whole()[:3])
+
+
+async def ends_before_anything(line: Line) -> None:
+    await line.begin()
+
+
+async def closes_before_the_headers(line: Line) -> None:
+    line.writer.close()
+
+
+async def resets_at_once(line: Line) -> None:
+    line.reset()
+
+
+async def resets_in_the_middle(line: Line) -> None:
+    await line.begin()
+    await line.events(*whole()[:3])
+    await asyncio.sleep(0.05)
+    line.reset()
+
+
+async def sends_what_is_not_http(line: Line) -> None:
+    await line.send(b"\x00\x01\x02 nonsense\r\n\r\n")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        ends,
+        ends_without_a_reason,
+        ends_before_its_length,
+        ends_before_anything,
+        closes_before_the_headers,
+        resets_at_once,
+        resets_in_the_middle,
+        sends_what_is_not_http,
+    ],
+)
+async def test_an_answer_that_breaks_off_is_never_taken_for_one(answer: Answer) -> None:
+    fault = await failure(answer)
+    assert fault.fault is ModelFault.BROKEN
+    assert "http://127.0.0.1:" in fault.sentence
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [
+        b"data: {not json\n\n",
+        b"data: [1, 2]\n\n",
+        b'data: "message_stop"\n\n',
+        b"data: " + b"[" * 200_000 + b"\n\n",
+        b"data: \xff\xfe\n\n",
+        b"data: [DONE]\n\n",
+    ],
+)
+async def test_what_cannot_be_decoded_breaks_the_stream(garbage: bytes) -> None:
+    async def answer(line: Line) -> None:
+        await line.begin()
+        await line.events(*whole()[:2])
+        await line.send(garbage)
+        await line.events(*whole()[2:])
+
+    fault = await failure(answer)
+    assert fault.fault is ModelFault.BROKEN
+    assert len(fault.sentence) < 250
+
+
+async def sends_no_headers(line: Line) -> None:
+    await line.gone()
+
+
+async def stalls(line: Line) -> None:
+    await line.begin()
+    await line.events(*whole()[:3])
+    await line.gone()
+
+
+async def drips_comments(line: Line) -> None:
+    await line.begin()
+    while True:
+        await line.send(b": still here\n\n")
+        await asyncio.sleep(0.02)
+
+
+async def drips_a_line_without_end(line: Line) -> None:
+    await line.begin()
+    while True:
+        await line.send(b"x")
+        await asyncio.sleep(0.02)
+
+
+@pytest.mark.parametrize("answer", [sends_no_headers, stalls, drips_comments, drips_a_line_without_end])
+async def test_a_stream_without_events_is_dropped(answer: Answer) -> None:
+    began = time.monotonic()
+    fault = await failure(answer, idle=0.3)
+    assert fault.fault is ModelFault.BROKEN
+    assert "was silent for 0.3 s" in fault.sentence
+    assert time.monotonic() - began < 4
+
+
+@pytest.mark.parametrize(
+    ("event", "fault"),
+    [
+        (error("Overloaded", "overloaded_error"), ModelFault.OVERLOADED),
+        (error("slow down", "rate_limit_error"), ModelFault.OVERLOADED),
+        (error("Internal server error", "api_error"), ModelFault.BROKEN),
+        (error("prompt is too long: 9 > 8"), ModelFault.TOO_LONG),
+        (error("?", "of_tomorrow"), ModelFault.BROKEN),
+        ({"type": "error"}, ModelFault.BROKEN),
+        ({"type": "error", "error": [1]}, ModelFault.BROKEN),
+        ({"type": "error", "error": {"type": ["x"], "message": {"a": 1}}}, ModelFault.BROKEN),
+    ],
+)
+async def test_an_error_event_is_an_error_although_the_status_was_200(event: Json, fault: ModelFault) -> None:
+    assert (await failure(part_of_an_answer(event))).fault is fault
+
+
+async def test_an_error_event_in_plain_text_is_shown_in_its_words() -> None:
+    async def answer(line: Line) -> None:
+        await line.begin()
+        await line.send(b"event: error\ndata: upstream\x1b[2J died\n\n")
+
+    fault = await failure(answer)
+    assert fault.fault is ModelFault.BROKEN
+    assert fault.sentence.endswith("upstream [2J died")
+
+
+@pytest.mark.parametrize("kind", ["text/html; charset=utf-8", "application/json"])
+async def test_a_page_instead_of_a_stream_is_a_wrong_base_url(kind: str) -> None:
+    fault = await failure(refuses(200, b"<html>hello</html>", kind))
+    assert fault.fault is ModelFault.REQUEST
+    assert "check the base URL" in fault.sentence
+
+
+async def test_closing_the_iterator_closes_the_connection_at_once() -> None:
+    gone = asyncio.Event()
+
+    async def answer(line: Line) -> None:
+        await line.begin()
+        await line.events(*whole()[:3])
+        await line.gone()
+        gone.set()
+
+    async with connected(answer) as (model, _):
+        stream = model.stream(REQUEST)
+        async for event in stream:
+            if event["type"] == "content_block_delta":
+                break
+        began = time.monotonic()
+        await stream.aclose()
+        assert time.monotonic() - began < 0.5
+        await asyncio.wait_for(gone.wait(), 0.5)
+
+
+@pytest.mark.parametrize("answered", [True, False])
+async def test_cancelling_the_reader_closes_the_connection_at_once(answered: bool) -> None:
+    reached, gone = asyncio.Event(), asyncio.Event()
+
+    async def answer(line: Line) -> None:
+        if answered:
+            await line.begin()
+            await line.events(*whole()[:3])
+        reached.set()
+        await line.gone()
+        gone.set()
+
+    async with connected(answer) as (model, _):
+        reading = asyncio.create_task(events_of(model))
+        await reached.wait()
+        await asyncio.sleep(0.05)
+        reading.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await reading
+        await asyncio.wait_for(gone.wait(), 0.5)
+
+
+async def test_thirty_streams_at_once_do_not_mix() -> None:
+    async def answer(line: Line) -> None:
+        await line.begin()
+        for event in whole(json.loads(line.got.body)["messages"][0]["content"][0]["text"]):
+            await line.send(sse(event))
+            await asyncio.sleep(0.001)
+
+    async def ask(model: AnthropicModel, n: int) -> bool:
+        context = Context((), (), (Message("user", (text_block(f"number {n}"),)),))
+        events = await events_of(model, ModelRequest(context, "opus", None, 9))
+        return events[3]["delta"]["text"] == f"number {n}"
+
+    async with connected(*[answer] * 30) as (model, _):
+        assert all(await asyncio.gather(*(ask(model, n) for n in range(30))))
+
+
+async def test_a_field_that_the_server_does_not_know_is_left_out_told_and_remembered() -> None:
+    refused = error("thinking: Input tag 'adaptive' found using 'type' does not match any of the expected tags")
+    fixed = Caps(marks="none")
+    async with connected(refuses(400, refused), says(*whole()), says(*whole()), caps=fixed) as (model, stub):
+        assert (await events_of(model))[0] == {"type": "left_out", "what": "thinking"}
+        assert (await events_of(model))[0]["type"] == "request_id"
+        assert ["thinking" in got.json for got in stub.got] == [True, False, False]
+
+
+async def test_several_refused_fields_are_left_out_one_after_the_other() -> None:
+    answers = [
+        refuses(400, error("thinking: Extra inputs are not permitted")),
+        refuses(422, {"detail": [{"loc": ["body", "output_config"], "msg": "Extra inputs are not permitted"}]}),
+        refuses(400, error("max_tokens: 100 > 64, which is the maximum allowed number of output tokens")),
+        says(*whole()),
+    ]
+    request = ModelRequest(REQUEST.context, "opus", "high", 100)
+    async with connected(*answers, caps=FULL) as (model, stub):
+        await events_of(model, request)
+        last = stub.got[-1].json
+    assert (last["max_tokens"], "thinking" in last, "output_config" in last) == (64, False, False)
+
+
+async def test_what_an_endpoint_refused_is_remembered_by_the_next_process(tmp_path: Any) -> None:
+    memory = tmp_path / "endpoints.json"
+    async with Stub([refuses(400, error("cache_control: not supported")), *[says(*whole())] * 2]) as stub:
+        for _ in range(2):
+            model = AnthropicModel(base_url=stub.url, memory_file=memory)
+            await events_of(model)
+            await model.close()
+    assert [b"cache_control" in got.body for got in stub.got] == [True, True, True]  # from all blocks to text alone
+    assert json.loads(memory.read_text())["endpoints"][f"{stub.url} claude-opus-5-5"]["caps"]["marks"] == "text"
+    assert len(stub.got) == 3
+
+
+async def test_a_refusal_without_words_is_answered_with_the_least_once() -> None:
+    async with connected(refuses(400, b"Bad Request", "text/plain"), says(*whole())) as (model, stub):
+        await events_of(model)
+        assert stub.got[1].json["system"] == "be kind"
+        assert b"cache_control" not in stub.got[1].body
+    fault = await failure(refuses(400, b"", "text/plain"), refuses(400, b"", "text/plain"))
+    assert fault.fault is ModelFault.REQUEST
+
+
+async def test_a_refusal_of_something_else_is_shown_in_the_servers_words() -> None:
+    words = "messages.1: `tool_use` ids were found without `tool_result` blocks immediately after: toolu_1"
+    fault = await failure(refuses(400, error(words)))
+    assert fault.fault is ModelFault.REQUEST
+    assert words in fault.sentence
+    assert fault.status == 400
