@@ -24,6 +24,7 @@ from forkcli.models.scripted.service import Service
 
 HOST = "127.0.0.1"
 _BACKLOG = 256
+_ROUNDS = 5  # of the event loop: in so many a connection just accepted gets a task of its own
 
 
 class Options(TypedDict, total=False):
@@ -164,21 +165,30 @@ class ScriptedServer:
                 self._lines.pop(task, None)
 
     async def _stop(self) -> None:
-        if self._listening is not None:
-            self._listening.close()
-        await self._drop([*self._lines, *self._chores])
+        await self._stop_listening()
+        while others := asyncio.all_tasks() - {asyncio.current_task()}:
+            await self._drop(list(others))
+
+    async def _stop_listening(self) -> None:
+        """Close the listener, after letting those already accepted reach a task that owns them."""
+        if self._listening is None:
+            return
+        for listener in self._listening.sockets:
+            asyncio.get_running_loop().remove_reader(listener)
+        for _ in range(_ROUNDS):
+            await asyncio.sleep(0)
+        self._listening.close()
+        self._listening = None
 
     async def _drop(self, tasks: list[asyncio.Task[None]]) -> None:
-        others = [task for task in tasks if task is not asyncio.current_task()]
-        for task in others:
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*others, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _down(self) -> None:
         """Take no connections, and end those on which nothing happens."""
-        if self._listening is not None:
-            self._listening.close()
-        await self._drop([task for task, line in self._lines.items() if line.idle])
+        await self._stop_listening()
+        await self._drop([task for task, line in self._lines.items() if line.idle and line.open])
 
     async def _up(self) -> None:
         await self._serve(_listen(self._port))

@@ -153,7 +153,7 @@ class Service:
             return
         content = sign(reply.content, parts_of(body))
         if reply.stop == "pause_turn":
-            self._paused.add(dump(content))
+            self._paused.add(_essence(content))
         await answer.give(reply, content, _output_tokens(content))
 
     def _refuse(self, answer: Answer, fault: Fault) -> None:
@@ -183,7 +183,7 @@ class Service:
         return check_request(body, self.models, betas=_betas(request), paused=self._was_paused)
 
     def _was_paused(self, content: list[Block]) -> bool:
-        return bool(self._paused) and dump(content) in self._paused
+        return bool(self._paused) and _essence(content) in self._paused
 
 
 _LAST = {"connection": "close"}
@@ -203,6 +203,11 @@ def _parse(raw: bytes) -> Json:
     need(isinstance(body, dict), "Input should be a valid dictionary")
     parsed: Json = body
     return parsed
+
+
+def _essence(content: list[Block]) -> bytes:
+    """Content whatever the order of its keys and whatever was filled in with null, as SDKs do."""
+    return dump([sorted((k, v) for k, v in block.items() if v is not None) for block in content])
 
 
 def _betas(request: HttpRequest) -> list[str]:
