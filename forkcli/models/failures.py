@@ -23,7 +23,8 @@ _SPENT = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _TOO_LONG = re.compile(
-    r"prompt is too long|exceeds? (?:the )?(?:maximum )?(?:allowed |available )?(?:context|request)[ _](?:window|size|length)"
+    r"prompt is too long"
+    r"|exceeds? (?:the )?(?:maximum )?(?:allowed |available )?(?:context|request)[ _](?:window|size|length)"
     r"|exceed\w* (?:the )?context limit|maximum context length|context[_ ]length[_ ]exceeded|too many (?:input )?tokens"
     r"|input is too long|request(?:_| is )too[_ ]large|exceed_context_size",
     re.IGNORECASE,

@@ -124,11 +124,12 @@ def _make_client(endpoint: Endpoint, idle_s: float) -> "anthropic.AsyncAnthropic
 
 
 def _local_transport(endpoint: Endpoint, timeout: "anthropic.Timeout") -> "httpx2.AsyncClient":
-    """A transport without proxies: what is on this machine is not reached through another one."""
+    """A client without proxies: what is on this machine is not reached through another one."""
     import anthropic
+    import httpx2
 
-    if endpoint.url.startswith("https:"):
-        return anthropic.DefaultAsyncHttpxClient(trust_env=False, timeout=timeout)
     # Plain HTTP needs no certificates, and loading them takes 40 ms; without any, no TLS would be accepted.
-    no_tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    return anthropic.DefaultAsyncHttpxClient(trust_env=False, timeout=timeout, verify=no_tls)
+    verify = True if endpoint.url.startswith("https:") else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    limits = anthropic.DEFAULT_CONNECTION_LIMITS
+    transport = httpx2.AsyncHTTPTransport(verify=verify, trust_env=False, limits=limits)
+    return anthropic.DefaultAsyncHttpxClient(transport=transport, trust_env=False, timeout=timeout)

@@ -120,6 +120,7 @@ class Stub:
     looked_up: list[str] = field(default_factory=list)
     connections: int = 0
     url: str = ""
+    silent_lookups: bool = False
 
     async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._connected, "127.0.0.1", 0)
@@ -152,6 +153,8 @@ class Stub:
         self._keeps = True
         if line.got.method == "GET":
             self.looked_up.append(line.got.path)
+            if self.silent_lookups:
+                await line.gone()
             card = self.cards.get(line.got.path.partition("?")[0])
             await (refuses(404, error("no")) if card is None else refuses(200, card))(line)
             self._keeps = False

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from forkcli.models.caps import FULL, LEAST, Caps, caps_from_json, default_caps, left_out
 from forkcli.models.lessons import says_nothing, weaker
 
-
 NO_BLOCKS = Caps(thinking_blocks=False)
 
 
