@@ -1,0 +1,60 @@
+"""`fork show`: one agent from its files: what it is, its history, its context, the session's first prompt."""
+
+import json
+from pathlib import Path
+
+from forkcli.commands.found import Found, find_session
+from forkcli.core.entries import Prompt
+from forkcli.core.messages import Json, text_of
+from forkcli.core.views import AgentView, EntriesView, agent_row, answers_of
+from forkcli.errors import ForkError
+from forkcli.store.agent_files import transcript_parts
+from forkcli.store.codec import encode
+from forkcli.store.scratch import Scratch
+
+
+def agent_view(found: Found) -> AgentView:
+    """What an agent is and where it stands."""
+    history = found.history
+    prompts = [entry.body.text for entry in history.entries if isinstance(entry.body, Prompt)]
+    said = (text_of(answer.content) for answer in reversed(answers_of(history)))
+    return AgentView(
+        session=found.session,
+        row=agent_row(history, held=found.held),
+        model=history.model,
+        effort=history.effort,
+        access=history.access,
+        net=history.net,
+        context_tokens=history.context_tokens(),
+        folder=str(found.folder),
+        prompt=prompts[-1] if prompts else "",
+        answer=next((text for text in said if text), ""),
+    )
+
+
+def history_view(found: Found) -> EntriesView:
+    """All entries, as JSON objects without their checksums and as the transcript shows them."""
+    entries = found.history.entries
+    transcript = b"".join(transcript_parts(entries)).decode("utf-8", "replace")
+    return EntriesView(tuple(_without_seal(json.loads(encode(entry))) for entry in entries), transcript)
+
+
+def context_json(found: Found) -> Json:
+    """The context as it would be sent: `{system, tools, messages}`."""
+    context = found.history.context()
+    messages = [{"role": message.role, "content": list(message.content)} for message in context.messages]
+    return {"system": list(context.system), "tools": list(context.tools), "messages": messages}
+
+
+def first_prompt(project: Path, session: str | None) -> str:
+    """The session's first prompt, verbatim but for bytes that are not UTF-8. Raises ForkError if it is not there."""
+    path = Scratch(project).prompt_file(find_session(project, session))
+    try:
+        return path.read_bytes().decode("utf-8", "replace")
+    except OSError as error:
+        raise ForkError(f"cannot read {path} ({(error.strerror or str(error)).lower()})") from error
+
+
+def _without_seal(record: Json) -> Json:
+    record.pop("crc32", None)
+    return record
