@@ -1,0 +1,114 @@
+"""The sandbox policy of a command, from what exists on this machine now.
+
+It opens no file of the user's. The only things that it makes are `.fork` and the project's cache directory. Invariant:
+every path in a policy exists and is free of symbolic links, or the policy is refused.
+"""
+
+import hashlib
+import os
+import stat
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from forkcli.core.entries import Access
+from forkcli.errors import ForkError
+from forkcli.workspace.gitdirs import git_places
+from forkcli.workspace.sandbox import PRIVATE, Mount, Policy
+from forkcli.workspace.secrets import find_secrets, homes
+
+
+def make_policy(
+    roots: tuple[Path, ...],
+    environ: Mapping[str, str],
+    *,
+    access: Access,
+    net: bool,
+    cache: Path | None = None,
+    scratch: Path | None = None,
+) -> Policy:
+    """The policy of one command. Raises ForkError when a part of the project cannot be protected."""
+    root = roots[0]
+    secrets = find_secrets(environ, root)
+    private = tuple(path for path in PRIVATE if path.is_dir() and not path.is_symlink())
+    may_write = access != "read"
+    opened = [] if cache is None else [cache]
+    notes = root / ".fork" / "notes"
+    if _kind(notes) == stat.S_IFDIR and _kind(root / ".fork") == stat.S_IFDIR:
+        opened.append(notes)
+    return Policy(
+        root=root,
+        writable=roots if may_write else (),
+        readable=() if may_write else roots,
+        protected=tuple(dict.fromkeys(path for folder in roots for path in _protected(folder))) if may_write else (),
+        opened=tuple(opened),
+        secret_dirs=secrets.dirs,
+        secret_files=secrets.files,
+        net=net,
+        private=private,
+        scratch=scratch,
+        extra=tuple(_seen(private, environ, net=net)),
+    )
+
+
+def _protected(folder: Path) -> Iterator[Path]:
+    for name in (".git", ".fork"):
+        path = folder / name
+        kind = _kind(path)
+        if kind == stat.S_IFLNK:
+            raise ForkError(
+                f"{path} is a symbolic link, which the sandbox cannot protect",
+                "replace a .git link by a file with the line: gitdir: PATH",
+            )
+        if kind is not None:
+            yield path
+    places = git_places(folder)
+    if places is not None:
+        yield Path(os.path.realpath(places.git_dir))
+        yield places.common_dir
+
+
+def _kind(path: Path) -> int | None:
+    """What lies at a path itself, links not followed; None for nothing."""
+    try:
+        return stat.S_IFMT(path.lstat().st_mode)
+    except OSError:
+        return None
+
+
+def _seen(private: tuple[Path, ...], environ: Mapping[str, str], *, net: bool) -> Iterator[Mount]:
+    """What a command needs to see of the directories that are private to it."""
+    wanted = [Path(sys.prefix), Path(sys.base_prefix), *homes(environ)]
+    wanted += [Path(environ[name]) for name in ("VIRTUAL_ENV", "CONDA_PREFIX") if environ.get(name, "").startswith("/")]
+    if net:
+        wanted.append(Path("/etc/resolv.conf"))
+    for path in wanted:
+        real = Path(os.path.realpath(path))
+        if any(place in real.parents for place in private) and real.exists():
+            yield Mount("ro-bind", real, real)
+    system = Path("/run/current-system")
+    if Path("/run") in private and system.is_symlink():
+        yield Mount("symlink", system, system.readlink())
+
+
+def ensure_scratch_dir(root: Path) -> None:
+    """Make `.fork`, so that a command finds it protected and cannot make one itself."""
+    try:
+        (root / ".fork").mkdir(mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise ForkError(f"{root / '.fork'} could not be made: {error.strerror}") from error
+
+
+def cache_directory(root: Path, environ: Mapping[str, str]) -> Path | None:
+    """The project's own cache directory for package managers, made if need be; None where that is impossible."""
+    bases = [Path(environ.get("XDG_CACHE_HOME", ""))] + [home / ".cache" for home in homes(environ)]
+    base = next((base for base in bases if base.is_absolute()), None)
+    if base is None:
+        return None
+    digest = hashlib.sha256(os.fsencode(root)).hexdigest()[:12]
+    folder = base / "fork" / "projects" / f"{root.name or 'root'}-{digest}"
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError:
+        return None
+    return Path(os.path.realpath(folder))

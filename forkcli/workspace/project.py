@@ -1,0 +1,68 @@
+"""Which directory is the project.
+
+It runs no process and reads no configuration. Invariant: the root holds the directory where fork was started.
+"""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from forkcli.errors import ForkError
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """A project: `root` and `cwd` are absolute and free of symbolic links; `note` says what is unusual, if anything."""
+
+    root: Path
+    cwd: Path
+    git: bool
+    note: str = ""
+
+
+def find_project(cwd: Path) -> Project:
+    """The git work tree that holds `cwd`, or `cwd` itself. Raises ForkError when there is no such directory."""
+    try:
+        here = cwd.resolve(strict=True)
+    except (OSError, RuntimeError) as error:
+        raise ForkError(f"{cwd} cannot be opened: {getattr(error, 'strerror', None) or error}") from error
+    if not here.is_dir():
+        raise ForkError(f"{cwd} is not a directory")
+    note = ""
+    for folder in (here, *here.parents):
+        if not looks_like_git(folder):
+            continue
+        if folder == here or _trusted_owner(folder / ".git"):
+            return Project(folder, here, git=True)
+        note = f"{folder} is a git work tree of another user's and was not taken for the project"
+        break
+    return Project(here, here, git=False, note=note or "not a git repository: changes cannot be shown against a commit")
+
+
+def looks_like_git(folder: Path) -> bool:
+    """Whether `folder` is the top of a git work tree: it has a git directory, or a file that names one."""
+    marker = folder / ".git"
+    try:
+        if marker.is_dir():
+            return os.path.lexists(marker / "HEAD")
+        if not marker.is_file():
+            return False
+        with marker.open("rb") as file:
+            return file.read(8) == b"gitdir: "
+    except OSError:
+        return False
+
+
+def _trusted_owner(marker: Path) -> bool:
+    """Whether this user or root made the work tree above: anyone may plant one in /tmp, and git refuses it too."""
+    try:
+        owner = marker.lstat().st_uid
+    except OSError:
+        return False
+    return os.geteuid() == 0 or owner in {os.geteuid(), 0}
+
+
+def is_risky_root(root: Path) -> bool:
+    """Whether a project's root is so wide that one should ask first: `/`, a home directory, or what holds one."""
+    homes = {Path.home(), Path(os.path.realpath(Path.home()))}
+    return root == Path("/") or any(root == home or root in home.parents for home in homes)
