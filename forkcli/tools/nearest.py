@@ -17,6 +17,8 @@ _LINES_COMPARED = 200  # of old_str
 _CHARS_COMPARED = 300  # of a line
 _CHARS_SHOWN = 160
 _ALIKE = 0.5  # from which similarity lines are worth showing
+_NAMED = 4  # different characters of a line
+_SPACES = str.maketrans("", "", " \t\r\v\f")
 _NUMBERED = re.compile(r"\s*\d+\t")
 _LOOKALIKES = str.maketrans(
     {
@@ -53,7 +55,7 @@ def numbered(lines: Sequence[str], first: int) -> list[str]:
 
 
 def _squeezed(line: str) -> str:
-    return "".join(line.split())
+    return line.translate(_SPACES)
 
 
 def _unstyled(line: str) -> str:
@@ -140,21 +142,24 @@ def _around_difference(here: str, want: str) -> tuple[str, str]:
     shortest = min(len(here), len(want))
     parts_at = next((at for at in range(shortest) if here[at] != want[at]), shortest)
     start = max(parts_at - _CHARS_SHOWN // 2, 0)
-    return _visible(here[start:]), _visible(want[start:])
+    here, want = here[start:][: _CHARS_SHOWN + 1], want[start:][: _CHARS_SHOWN + 1]
+    return _visible(here, want), _visible(want, here)
 
 
-def _visible(text: str) -> str:
-    """Quoted, with tabs, escapes and characters outside ASCII that are spaces or invisible written as escapes."""
-    shown = "".join(_char(char) for char in text[:_CHARS_SHOWN])
+def _visible(text: str, other: str) -> str:
+    """Quoted, with what cannot be seen escaped, and the few characters outside ASCII that `other` lacks named."""
+    foreign = {char for char in text if not char.isascii() and char not in other}
+    named = foreign if len(foreign) <= _NAMED else set()
+    shown = "".join(_char(char, named) for char in text[:_CHARS_SHOWN])
     return f'"{shown}"' + ("…" if len(text) > _CHARS_SHOWN else "")
 
 
-def _char(char: str) -> str:
+def _char(char: str, named: set[str]) -> str:
     if char == "\t":
         return "\\t"
-    if char == " " or (char.isprintable() and (char.isascii() or char.translate(_LOOKALIKES) == char)):
-        return char
-    return f"\\u{ord(char):04x}" if not char.isprintable() or char.isspace() else f"{char}(U+{ord(char):04X})"
+    if char != " " and (char.isspace() or not char.isprintable()):
+        return f"\\u{ord(char):04x}"
+    return f"{char}(U+{ord(char):04X})" if char in named else char
 
 
 def _short(line: str) -> str:

@@ -68,8 +68,6 @@ class Read:
             return await _image(path, name, stat, kind, env)
         if what := binary_kind(head):
             raise _binary(name, stat, what)
-        if not head:
-            return _said(f"[`{name}` is empty]")
         return _said(_text(path, name, stat, args, env))
 
 
@@ -106,6 +104,8 @@ def _binary(name: str, stat: FileStat, what: str) -> ForkError:
 def _text(path: str, name: str, stat: FileStat, args: Json, env: ToolEnv) -> str:
     first, limit = args["offset"], args["limit"]
     found = lines_of(lambda count, at: env.workspace.read(path, count, at), first, limit)
+    if found.total == 0:
+        return f"[`{name}` is empty{' but for a byte order mark' if found.bom else ''}]"
     if not found.texts:
         count = f"{found.total:,} line{'' if found.total == 1 else 's'}"
         raise ForkError(f"`{name}` has {count}: offset {first} is past its end")

@@ -54,8 +54,10 @@ class Write:
         data = encoded("content", args["content"])
         stat = env.workspace.stat(path)
         name = env.workspace.relative(path)
-        if stat.kind == "dir" or path.endswith("/"):
-            raise ForkError(f"`{name}` is a directory" if stat.kind == "dir" else f"`{path}` names a directory")
+        if stat.kind == "dir":
+            raise ForkError(f"`{name}` is a directory")
+        if path.endswith("/"):
+            raise ForkError(f"`{path}` names a directory, not a file")
         if stat.kind == "other":
             raise ForkError(f"`{name}` is a device, FIFO or socket and is not written")
         old = _old(path, stat, env)
@@ -94,5 +96,5 @@ def _told(name: str, data: bytes, old: bytes | None, *, created: bool) -> str:
     done = "Created" if created else "Replaced"
     text = f"{done} `{name}`: {lines:,} line{'' if lines == 1 else 's'}, {size(len(data))}."
     if old is not None and b"\r\n" in old and b"\r\n" not in data:
-        text += " It had CRLF line endings before and has none now."
+        text += " It had CRLF line endings before."
     return text

@@ -8,7 +8,7 @@ from pathlib import Path
 from forkcli.core.entries import Access, Body, Entry
 from forkcli.core.entries import Message as Told
 from forkcli.core.ids import MAIN
-from forkcli.core.messages import Json, Message
+from forkcli.core.messages import Message
 from forkcli.engine.jobs import AgentJobs
 from forkcli.engine.ports import Command, CommandEnd, FileStat, Question, RunningCommand, Tool, ToolEnv, ToolOutcome
 from forkcli.errors import ForkError
@@ -175,7 +175,3 @@ def text(outcome: ToolOutcome) -> str:
 def complaint(error: ForkError) -> str:
     """A refusal as the model reads it."""
     return "\n".join([error.sentence, *error.hints])
-
-
-
-
