@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from forkcli.errors import ForkError
+from forkcli.workspace.instructions import project_context
+
+__all__ = ["Project", "find_project", "is_risky_root", "looks_like_git", "project_context"]
 
 
 @dataclass(frozen=True, slots=True)
