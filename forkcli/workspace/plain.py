@@ -18,7 +18,7 @@ from forkcli.workspace.shared import BaseWorkspace, checked_script
 
 
 class PlainWorkspace(BaseWorkspace):
-    """The project's own files. Made by `base.open_workspace`."""
+    """The project's own files. Made by `open_workspace`."""
 
     def __init__(self, roots: Sequence[Path], environ: Mapping[str, str], containment: Containment | None) -> None:
         super().__init__(roots, environ)
@@ -63,3 +63,31 @@ class PlainWorkspace(BaseWorkspace):
         await super().close()
         if self._containment is not None:
             await asyncio.to_thread(self._containment.close)
+
+
+def open_workspace(
+    root: Path,
+    add_dirs: Sequence[Path] = (),
+    *,
+    environ: Mapping[str, str] | None = None,
+    sandbox: bool = True,
+    begin: bool = True,
+    use_holder: bool = True,
+) -> PlainWorkspace:
+    """The workspace of a main agent.
+
+    With `begin` (and `sandbox`) the sandbox is tried at once, in a thread; otherwise when it is first asked for, which
+    suits an access of `full`. Raises ForkError for a directory that cannot be opened.
+    """
+    roots: dict[Path, None] = {}
+    for folder in (root, *add_dirs):
+        try:
+            roots[folder.resolve(strict=True)] = None
+        except (OSError, RuntimeError) as error:
+            raise ForkError(f"{folder} cannot be opened: {getattr(error, 'strerror', None) or error}") from error
+    environment = os.environ if environ is None else environ
+    containment = Containment(tuple(roots), environment, use_holder=use_holder) if sandbox else None
+    workspace = PlainWorkspace(tuple(roots), environment, containment)
+    if containment is not None and begin:
+        containment.begin()
+    return workspace
