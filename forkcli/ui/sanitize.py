@@ -22,18 +22,18 @@ _HIDDEN = (
     "\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
 )
 _HIGH_NONCHARACTERS = "".join(f"{chr(plane << 16 | 0xFFFE)}{chr(plane << 16 | 0xFFFF)}" for plane in range(1, 17))
-_ALWAYS = re.compile(f"[\x00-\x08\x0b-\x1f\x7f-\x9f{_HIDDEN}{_HIGH_NONCHARACTERS}]")
-_SUSPECT = re.compile(
-    f"[\x00-\x08\x0b-\x1f\x7f-\x9f{_HIDDEN}{_HIGH_NONCHARACTERS}{_SELECTORS}{_JOINERS}]|[{_MARKS}]{{{_MARKS_IN_A_ROW + 1}}}"
+_CONTROLS = "\x00-\x08\x0b-\x1f\x7f-\x9f"
+_ALWAYS = re.compile(f"[{_CONTROLS}{_HIDDEN}{_HIGH_NONCHARACTERS}]")
+_SUSPECT_ASCII = re.compile("[\x00-\x08\x0b-\x1f\x7f]")
+_SUSPECT = re.compile(f"[{_CONTROLS}{_HIDDEN}{_HIGH_NONCHARACTERS}{_SELECTORS}{_JOINERS}]")
+_MANY_MARKS = re.compile(f"(?<=[{_MARKS}]{{{_MARKS_IN_A_ROW}}})[{_MARKS}]+")
+_IN_PLACE = (
+    f"(?<=[{_EMOJI}])[{_SELECTORS}]"
+    "|(?<=[0-9#*])\ufe0f(?=\u20e3)"
+    f"|(?:(?<=[{_EMOJI}])|(?<=[{_EMOJI}]\ufe0f))\u200d(?=[{_EMOJI}])"
+    f"|(?<=[{_LETTERS}])[{_JOINERS}](?=[{_LETTERS}])"
 )
-_OUT_OF_PLACE = re.compile(
-    f"(?<![{_EMOJI}])(?![\ufe0f](?<=[0-9#*]\ufe0f)\u20e3)[{_SELECTORS}]"
-    f"|(?<![{_EMOJI}])(?<![{_EMOJI}]\ufe0f)(?<![{_LETTERS}])\u200d"
-    f"|(?<=[{_EMOJI}\ufe0f])\u200d(?![{_EMOJI}])"
-    f"|(?<=[{_LETTERS}])\u200d(?![{_LETTERS}])"
-    f"|(?<![{_LETTERS}])\u200c|\u200c(?![{_LETTERS}])"
-    f"|(?<=[{_MARKS}]{{{_MARKS_IN_A_ROW}}})[{_MARKS}]+"
-)
+_SHAPERS = re.compile(f"({_IN_PLACE})|[{_SELECTORS}{_JOINERS}]")
 _COLOURS = re.compile("\x1b\\[[0-9;:]*m")
 
 
@@ -63,13 +63,21 @@ def visible(char: str) -> str:
 
 
 def sanitize(text: str, *, colours: bool = True) -> str:
-    """`text` as it may be printed. `colours=False` drops colour sequences, which say nothing that their text does not."""
-    if _SUSPECT.search(text) is None:
-        return text
+    """`text` as it may be printed. `colours=False` drops colour sequences, which say nothing by themselves."""
+    if text.isascii():
+        if _SUSPECT_ASCII.search(text) is None:
+            return text
+    elif _SUSPECT.search(text) is None:
+        return _MANY_MARKS.sub(_all_visible, text)
     if not colours:
         text = _COLOURS.sub("", text)
     text = text.replace("\r\n", "\n").translate(_TABLE)
-    return _OUT_OF_PLACE.sub(lambda match: "".join(map(visible, match[0])), text)
+    text = _SHAPERS.sub(lambda match: match[1] or visible(match[0]), text)
+    return _MANY_MARKS.sub(_all_visible, text)
+
+
+def _all_visible(match: re.Match[str]) -> str:
+    return "".join(map(visible, match[0]))
 
 
 def one_line(text: str, limit: int = 200) -> str:

@@ -1,0 +1,133 @@
+"""Tool calls as they are shown: one line that says what was done and how it ended, and a few lines of what came of it.
+
+Reads the call's input and the result's facts; never raises for an input or a result that has another shape than it
+should, since both may come from a model or from an old history.
+"""
+
+from collections.abc import Sequence
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from forkcli.core.entries import ToolResult
+from forkcli.core.messages import Block, text_of
+from forkcli.ui.diff import counts_text, diff_text
+from forkcli.ui.figures import count, seconds
+from forkcli.ui.item import Item
+from forkcli.ui.look import BAD, FAINT, GOOD, STRONG, WARN, Look
+from forkcli.ui.sanitize import command_lines, one_line, sanitize
+
+SHOWN_OK = 4  # lines of output under a command that went well
+SHOWN_BAD = 12  # … and under one that did not
+SHOWN_COMMAND = 6  # lines of a command
+SHOWN_DIFF = 40
+LONGEST_LINE = 400  # characters of one line of output
+
+
+def title(call: Block, look: Look) -> list[Text]:
+    """What a call does, in words: the first line, and for a command of several lines the next ones."""
+    name, args = str(call.get("name", "?")), call.get("input")
+    given = args if isinstance(args, dict) else {}
+    if name == "bash" and isinstance(given.get("command"), str):
+        return _command_title(given, look)
+    if name == "bash" and isinstance(given.get("stop"), str):
+        return [Text.assemble(("bash", STRONG), " stop ", one_line(given["stop"], 40))]
+    path = given.get("path")
+    if isinstance(path, str):
+        return [Text.assemble((one_line(name, 40), STRONG), " ", one_line(path), (_span(given), FAINT))]
+    words = " ".join(f"{one_line(str(key), 30)}={one_line(str(value), 60)}" for key, value in given.items())
+    return [Text.assemble((one_line(name, 60), STRONG), " ", (one_line(words, 160), ""))]
+
+
+def _command_title(given: Block, look: Look) -> list[Text]:
+    first, *rest = sanitize(given["command"].strip("\n")).replace("\t", "    ").split("\n")
+    first_line = Text.assemble(("bash", STRONG), " ", first[:LONGEST_LINE])
+    for key, word in (("net", "network"), ("background", "in the background")):
+        if given.get(key) is True:
+            first_line.append(f" ({word})", WARN if key == "net" else FAINT)
+    lines = [first_line, *(Text("     " + line[:LONGEST_LINE]) for line in rest[: SHOWN_COMMAND - 1])]
+    if len(rest) >= SHOWN_COMMAND:
+        lines.append(Text(f"     {look.more} {count(len(rest) - SHOWN_COMMAND + 1, 'more line')}", FAINT))
+    return lines
+
+
+def _span(given: Block) -> str:
+    offset, limit = given.get("offset"), given.get("limit")
+    if isinstance(offset, int) and isinstance(limit, int):
+        return f":{offset}-{offset + limit - 1}"
+    return f":{offset}-" if isinstance(offset, int) else ""
+
+
+def running(call: Block, heard: Sequence[str], elapsed: float, look: Look, spin: str) -> list[Text]:
+    """A call that runs: its title, how long it has been running, and the last lines of its output."""
+    head, *more = title(call, look)
+    line = Text.assemble((f"{spin} ", GOOD), head)
+    if elapsed >= 1:
+        line.append(f"{look.sep}{seconds(elapsed)}", FAINT)
+    return [line, *_indented(more), *(_output_line(text, look) for text in heard)]
+
+
+def finished(call: Block | None, result: ToolResult, heard: Sequence[str], look: Look) -> Item:
+    """A call that has ended. `heard` are the last lines of its live output, if it had any."""
+    failed = result.is_error or bool(result.facts.exit_code)
+    sign = Text(f"{look.bad} ", BAD) if failed else Text(f"{look.good} ", GOOD)
+    head, *more = title(call or {"name": result.name}, look)
+    line = Text.assemble(sign, head)
+    facts = _facts(result)
+    if facts:
+        line.append(look.sep + look.sep.join(facts), BAD if failed else FAINT)
+    if result.facts.diff and not failed:
+        line.append(look.sep, FAINT)
+        line.append_text(counts_text(result.facts.diff, look))
+        diff = diff_text(result.facts.diff, look, limit=SHOWN_DIFF, files=False)
+        return Item(Group(line, *_indented(_lines_of(diff))))
+    body = _preview(result, heard, look, failed=failed)
+    return Item(Group(line, *_indented(more), *body) if more or body else line, dense=not (more or body))
+
+
+def _facts(result: ToolResult) -> list[str]:
+    facts = []
+    if result.facts.exit_code:
+        facts.append(f"exit {result.facts.exit_code}")
+    if result.facts.job:
+        facts.append(f"job {one_line(result.facts.job, 12)}")
+    if result.name == "read" and not result.is_error:
+        facts.append(_read_size(result))
+    if result.ms >= 100:
+        facts.append(seconds(result.ms / 1000))
+    return [fact for fact in facts if fact]
+
+
+def _read_size(result: ToolResult) -> str:
+    if any(block.get("type") == "image" for block in result.content):
+        return "an image"
+    return count(text_of(result.content).count("\n") + 1, "line")
+
+
+def _preview(result: ToolResult, heard: Sequence[str], look: Look, *, failed: bool) -> list[RenderableType]:
+    if result.name == "read" and not failed:
+        return []
+    lines = [line for line in (heard or command_lines(text_of(result.content).strip("\n"))) if line.strip()]
+    if result.name in {"write", "edit"} and not failed:
+        return []
+    limit = SHOWN_BAD if failed else SHOWN_OK
+    shown = lines[-limit:] if result.name == "bash" or heard else lines[:limit]
+    out: list[RenderableType] = [_output_line(text, look) for text in shown]
+    if len(lines) > len(shown):
+        note = Text(f"  {look.bar} {look.more} {count(len(lines) - len(shown), 'more line')}", FAINT)
+        out.insert(0 if result.name == "bash" or heard else len(out), note)
+    return out
+
+
+def _output_line(text: str, look: Look) -> Text:
+    clean = sanitize(text).replace("\t", "    ")
+    cut = clean if len(clean) <= LONGEST_LINE else clean[: LONGEST_LINE - 1] + look.more
+    return Text.assemble((f"  {look.bar} ", FAINT), (cut, FAINT), overflow="fold")
+
+
+def _lines_of(text: Text) -> list[Text]:
+    return list(text.split("\n"))
+
+
+def _indented(lines: Sequence[Text]) -> list[Text]:
+    return [Text.assemble("  ", line, overflow="fold") for line in lines]

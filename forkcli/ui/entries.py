@@ -1,0 +1,111 @@
+"""Entries of a history as items of the scrollback, each for itself. What needs its neighbours (calls, streamed text)
+is in `feed.py`."""
+
+from rich.text import Text
+
+from forkcli.core import entries as e
+from forkcli.errors import ForkError
+from forkcli.ui.figures import count
+from forkcli.ui.item import Item
+from forkcli.ui.look import BAD, FAINT, GOOD, USER, WARN, Look
+from forkcli.ui.sanitize import one_line, sanitize
+
+SHOWN_PROMPT = 12  # lines of a prompt
+SHOWN_MESSAGE = 6  # lines of a message that is not the user's
+LONGEST_PROMPT = 4000  # characters
+
+_WHAT = {"net": "with network", "unsandboxed": "outside the sandbox", "shell": "without a sandbox"}
+
+
+def item_of(body: e.Body, look: Look) -> Item | None:
+    """How an entry is shown; None for one that is not shown by itself."""
+    note = _note(body, look)
+    if note is not None:
+        return Item(Text(f"{look.dot} {note}", FAINT), dense=True)
+    match body:
+        case e.Prompt(text=text):
+            return Item(said(text, look))
+        case e.Message(sender="user", text=text):
+            return Item(said(text, look, look.steer))
+        case e.Message():
+            return _message(body, look)
+        case e.Approval():
+            return _approval(body, look)
+        case e.Failure(sentence=sentence):
+            return Item(failure_text(sentence, (), look))
+        case e.Interrupt():
+            return _interrupt(body, look)
+        case _:
+            return None
+
+
+def _note(body: e.Body, look: Look) -> str | None:
+    """What is said in one faint line."""
+    match body:
+        case e.Notice(text=text):
+            return f"told the agent: {one_line(text, 300)}"
+        case e.ModelChange(model=model, effort=effort):
+            return f"model {one_line(model, 80)}" + (f"{look.sep}effort {one_line(effort, 20)}" if effort else "")
+        case e.AccessChange(access=access, net=net):
+            return f"access {access}{look.sep}network {'on' if net else 'off'}"
+        case e.Resume():
+            return "went on from here"
+        case _:
+            return None
+
+
+def said(text: str, look: Look, sign: str | None = None) -> Text:
+    """What a person said: their words behind a sign, the first lines of them when they are many."""
+    mark = sign or look.user
+    lines = sanitize(text[:LONGEST_PROMPT].strip("\n")).replace("\t", "    ").split("\n")
+    all_lines = text.strip("\n").count("\n") + 1
+    shown = lines[:SHOWN_PROMPT]
+    indent = "\n" + " " * (len(mark) + 1)
+    out = Text.assemble((f"{mark} ", USER), (indent.join(shown), "bold"))
+    if all_lines > len(shown):
+        out.append(f"{indent}{look.more} {count(all_lines - len(shown), 'more line')}", FAINT)
+    elif len(text) > LONGEST_PROMPT:
+        out.append(f" {look.more} {count(len(text) - LONGEST_PROMPT, 'more character')}", FAINT)
+    return out
+
+
+def failure_text(sentence: str, hints: tuple[str, ...], look: Look) -> Text:
+    """What went wrong and what to do, a line each."""
+    out = Text.assemble((f"{look.bad} ", BAD), (sanitize(sentence), BAD))
+    for hint in hints:
+        out.append("\n  " + sanitize(hint).replace("\n", "\n  "))
+    return out
+
+
+def error_item(error: ForkError, look: Look) -> Item:
+    """A ForkError with its hints."""
+    return Item(failure_text(error.sentence, error.hints, look))
+
+
+def warned(text: str, look: Look) -> Item:
+    """Something a person should know."""
+    return Item(Text.assemble((f"{look.warn} ", WARN), sanitize(text)), dense=True)
+
+
+def _message(body: e.Message, look: Look) -> Item:
+    lines = sanitize(body.text.strip("\n")).replace("\t", "    ").split("\n")
+    shown = "\n  ".join(lines[:SHOWN_MESSAGE])
+    whose = f"job {one_line(body.job, 20)}" if body.job else one_line(body.sender, 40)
+    out = Text.assemble((f"{look.agent} ", WARN), (whose, "bold"), ": ", shown)
+    if len(lines) > SHOWN_MESSAGE:
+        out.append(f"\n  {look.more} {count(len(lines) - SHOWN_MESSAGE, 'more line')}", FAINT)
+    return Item(out)
+
+
+def _approval(body: e.Approval, look: Look) -> Item:
+    what = _WHAT.get(body.what, one_line(body.what, 40))
+    if body.answer == "no":
+        return Item(Text.assemble((f"{look.bad} ", BAD), f"you did not allow it {what}"), dense=True)
+    often = "for this command, always in this session" if body.answer == "always" else "once"
+    return Item(Text.assemble((f"{look.good} ", GOOD), f"you allowed it {what}, {often}"), dense=True)
+
+
+def _interrupt(body: e.Interrupt, look: Look) -> Item:
+    reason = f": {one_line(body.reason, 300)}" if body.reason else ""
+    words = {"user": "stopped by you", "signal": "stopped by a signal", "limit": "stopped at a limit"}[body.by]
+    return Item(Text.assemble((f"{look.stop} ", WARN), f"{words}{reason}; what was done is kept"))

@@ -1,0 +1,238 @@
+"""Events of one agent in, items for the scrollback and lines for the live area out.
+
+It holds only what is unfinished: the block of text that streams, the calls that run, the retry that waits. Everything
+finished leaves it as an item exactly once. It knows no terminal; the clock is given.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from rich.console import RenderableType
+from rich.text import Text
+
+from forkcli.core import entries as e
+from forkcli.core import events as ev
+from forkcli.core.messages import Block, calls_of, text_of
+from forkcli.ui.blocks import BlockSplitter, MarkdownBlock
+from forkcli.ui.calls import finished, running
+from forkcli.ui.entries import failure_text, item_of, warned
+from forkcli.ui.figures import count, dollars, seconds, share, tokens
+from forkcli.ui.item import Item
+from forkcli.ui.look import FAINT, WARN, Look
+from forkcli.ui.sanitize import command_lines, one_line, sanitize
+
+TAIL_LINES = 5  # of a running command's output in the live area
+TAIL_CHARS = 8000
+HEARD_LINES = 200  # of a command's output that are remembered until it ends
+THOUGHT_CHARS = 600
+
+
+@dataclass(slots=True)
+class _Call:
+    block: Block
+    since: float
+    heard: str = ""
+    dropped: int = 0  # lines that are no longer in `heard`
+
+
+@dataclass(slots=True)
+class _Turn:
+    since: float
+    usage: e.Usage = field(default_factory=e.Usage)
+    cost: float | None = None
+    steps: int = 0
+    told: bool = False  # how it ended has been said by an entry
+
+
+class Feed:
+    """One agent's events, as they come."""
+
+    def __init__(self, look: Look, clock: Callable[[], float], markdown: Callable[[str], RenderableType]) -> None:
+        self._look = look
+        self._clock = clock
+        self._markdown = markdown
+        self._splitter = BlockSplitter()
+        self._streamed = False  # text of this step has reached the screen
+        self._thought = ""
+        self._blocks: dict[str, Block] = {}  # calls asked for and not yet answered, by id
+        self._calls: dict[str, _Call] = {}  # calls that run
+        self._retry: tuple[float, ev.RetryWait] | None = None
+        self._turn: _Turn | None = None
+        self._phase = ""
+
+    @property
+    def busy(self) -> bool:
+        """Whether a turn is on its way."""
+        return self._turn is not None
+
+    def on(self, event: ev.Event) -> list[Item]:
+        """Take an event in; the items that it finished."""
+        match event:
+            case ev.Appended(entry=entry):
+                return self._entry(entry.body)
+            case ev.StepStarted():
+                self._step()
+            case ev.TextDelta():
+                return self._text(event)
+            case ev.StepDropped():
+                return self._dropped()
+            case ev.CallStarted(call=call):
+                self._calls[str(call.get("id"))] = _Call(call, self._clock())
+                self._phase = ""
+            case ev.CallOutput(call=key, text=text):
+                self._output(key, text)
+            case ev.RetryWait():
+                self._retry = (self._clock() + event.seconds, event)
+            case ev.Warned(text=text):
+                return [warned(text, self._look)]
+            case ev.TurnEnded():
+                return self._ended(event)
+        return []
+
+    def replay(self, body: e.Body) -> list[Item]:
+        """An entry that happened before this screen was there."""
+        items = self._entry(body)
+        self._turn = None
+        return items
+
+    # --- what comes in ---
+
+    def _begin(self) -> _Turn:
+        if self._turn is None:
+            self._turn = _Turn(self._clock())
+        return self._turn
+
+    def _step(self) -> None:
+        self._begin().steps += 1
+        self._streamed, self._thought, self._retry = False, "", None
+        self._phase = "waiting for the model"
+
+    def _text(self, event: ev.TextDelta) -> list[Item]:
+        self._retry = None
+        if event.thinking:
+            self._phase = "thinking"
+            self._thought = (self._thought + event.text)[-THOUGHT_CHARS:]
+            return []
+        self._phase, self._thought = "answering", ""
+        items = self._prose(self._splitter.feed(event.text))
+        self._streamed = self._streamed or bool(event.text)
+        return items
+
+    def _prose(self, blocks: list[MarkdownBlock]) -> list[Item]:
+        return [Item(self._markdown(block.text), joins=block.joins) for block in blocks]
+
+    def _dropped(self) -> list[Item]:
+        seen = self._streamed
+        self._splitter.drop()
+        self._streamed, self._thought = False, ""
+        if not seen:
+            return []
+        return [warned("the stream broke: the answer above does not count, it is asked for again", self._look)]
+
+    def _output(self, key: str, text: str) -> None:
+        call = self._calls.get(key)
+        if call is None:
+            return
+        call.heard += text
+        if len(call.heard) > 2 * TAIL_CHARS:
+            cut = call.heard[:-TAIL_CHARS]
+            call.dropped += cut.count("\n")
+            call.heard = call.heard[-TAIL_CHARS:]
+
+    def _entry(self, body: e.Body) -> list[Item]:
+        match body:
+            case e.Prompt() | e.Resume():
+                self._begin()
+                return self._one(body)
+            case e.Assistant():
+                return self._answer(body)
+            case e.ToolResult():
+                return [self._result(body)]
+            case e.Failure() | e.Interrupt():
+                if self._turn is not None:
+                    self._turn.told = True
+                return [*self._flush(), *self._one(body)]
+            case _:
+                return self._one(body)
+
+    def _one(self, body: e.Body) -> list[Item]:
+        item = item_of(body, self._look)
+        return [item] if item else []
+
+    def _answer(self, body: e.Assistant) -> list[Item]:
+        if self._turn is not None:
+            self._turn.usage = self._turn.usage.plus(body.usage)
+            if body.cost_usd is not None:
+                self._turn.cost = (self._turn.cost or 0.0) + body.cost_usd
+        self._blocks.update((str(call.get("id")), call) for call in calls_of(body.content))
+        items = self._flush()
+        if not self._streamed and (text := text_of(body.content)).strip():
+            items = [Item(self._markdown(text))]
+        self._streamed, self._thought, self._phase = False, "", ""
+        return items
+
+    def _flush(self) -> list[Item]:
+        return self._prose(self._splitter.end())
+
+    def _result(self, body: e.ToolResult) -> Item:
+        call = self._calls.pop(body.call, None)
+        block = self._blocks.pop(body.call, None) or (call.block if call else None)
+        heard = _lines(call.heard)[-HEARD_LINES:] if call else []
+        return finished(block, body, heard, self._look)
+
+    def _ended(self, event: ev.TurnEnded) -> list[Item]:
+        items = self._flush()
+        turn, self._turn = self._turn, None
+        self._calls.clear()
+        self._blocks.clear()
+        self._retry, self._phase, self._thought = None, "", ""
+        if event.status != "done" and event.sentence and not (turn and turn.told):
+            items.append(Item(failure_text(event.sentence, (), self._look)))
+        if turn is not None and turn.steps:
+            items.append(Item(self._summary(turn)))
+        return items
+
+    def _summary(self, turn: _Turn) -> Text:
+        usage = turn.usage
+        parts = [count(turn.steps, "step"), seconds(self._clock() - turn.since)]
+        if usage.prompt_tokens:
+            cached = f", {share(usage.cache_share)} cached" if usage.cache_read_input_tokens else ""
+            parts.append(f"{tokens(usage.prompt_tokens)} in{cached}, {tokens(usage.output_tokens)} out")
+        if turn.cost is not None:
+            parts.append(dollars(turn.cost))
+        return Text(self._look.sep.join(parts), FAINT)
+
+    # --- what is unfinished ---
+
+    @property
+    def streaming(self) -> str:
+        """The Markdown of the block that streams, of which the end matters most."""
+        return self._splitter.rest.text
+
+    def live(self, spin: str) -> list[Text]:
+        """What runs, a line each, the activity last."""
+        now = self._clock()
+        lines: list[Text] = []
+        for call in self._calls.values():
+            lines += running(call.block, _lines(call.heard)[-TAIL_LINES:], now - call.since, self._look, spin)
+        if self._thought.strip():
+            lines += [Text(f"  {line}", FAINT) for line in sanitize(self._thought).strip().split("\n")[-3:]]
+        if self._turn is not None:
+            lines.append(self._activity(now, spin))
+        return lines
+
+    def _activity(self, now: float, spin: str) -> Text:
+        if self._retry is not None:
+            at, wait = self._retry
+            left = f"sending again in {max(0, round(at - now))} s" if at > now else "sending again"
+            words = f"{one_line(wait.reason)}{self._look.sep}{left} (attempt {wait.attempt + 1})"
+            return Text.assemble((f"{self._look.warn} ", WARN), words, (f"{self._look.sep}esc gives up", FAINT))
+        turn = self._turn
+        elapsed = seconds(now - turn.since) if turn and now - turn.since >= 1 else ""
+        phase = self._phase or ("running" if self._calls else "working")
+        words = self._look.sep.join(part for part in (phase, elapsed, "esc stops") if part)
+        return Text.assemble((f"{spin} ", "cyan"), (words, FAINT))
+
+
+def _lines(text: str) -> list[str]:
+    return [line for line in command_lines(text) if line.strip()]

@@ -1,0 +1,100 @@
+"""What is to be seen: the events of all agents, what the user has typed ahead, and the user's own errand.
+
+It turns them into items (printed once) and into the live area (drawn again and again); it starts and stops nothing.
+"""
+
+from collections.abc import Callable, Iterable
+
+from rich.text import Text
+
+from forkcli.core import entries as e
+from forkcli.core import events as ev
+from forkcli.ui.console import Line, Paper
+from forkcli.ui.errand import Errand
+from forkcli.ui.feed import Feed
+from forkcli.ui.item import Item, bare
+from forkcli.ui.look import FAINT, STRONG, Look
+from forkcli.ui.markdown import markdown
+from forkcli.ui.pending import Pending
+from forkcli.ui.sanitize import one_line
+
+
+class Stage:
+    """The state behind the screen. `shown_agent` is the one whose name need not be said."""
+
+    def __init__(self, look: Look, clock: Callable[[], float]) -> None:
+        self.pending = Pending()
+        self.errand: Errand | None = None
+        self.shown_agent = "main"
+        self._look = look
+        self._clock = clock
+        self._paper = Paper(look.colours)
+        self._feeds: dict[str, Feed] = {}
+        self._named: str | None = None  # whose name was printed last
+        self._streaming: tuple[str, int, list[Line]] = ("", 0, [])
+
+    @property
+    def busy(self) -> bool:
+        """Whether anything moves."""
+        return self.errand is not None or any(feed.busy for feed in self._feeds.values())
+
+    def on(self, event: ev.Event) -> list[Item]:
+        """Take an event in; what it finished."""
+        match event:
+            case ev.Appended(entry=e.Entry(body=e.Message(sender="user", text=text))):
+                self.pending.delivered(text)
+        return self._named_items(event.agent, self._feed(event.agent).on(event))
+
+    def past(self, entries: Iterable[e.Entry], agent: str) -> list[Item]:
+        """Entries from before, as if this screen had been there."""
+        feed = Feed(self._look, self._clock, markdown)
+        items = [item for entry in entries for item in feed.replay(entry.body)]
+        return self._named_items(agent, items)
+
+    def live(self, width: int, height: int, spin: str) -> list[Line]:
+        """The live area in at most `height` lines: of what streams, the end."""
+        rows: list[Line] = []
+        under: list[Text] = []
+        for agent, feed in self._feeds.items():
+            if agent == self.shown_agent:
+                rows = self._streamed(feed.streaming, width)
+            under += [self._prefixed(agent, line) for line in feed.live(spin)]
+        if self.errand is not None:
+            under += self.errand.lines(self._clock(), self._look, spin)
+        under += self.pending.lines(self._look, running=self.busy)
+        lower = [line for text in under for line in self._row(text, width)]
+        if rows and lower:
+            rows = [*rows, []]
+        rows = [*rows, *lower]
+        if len(rows) > height:
+            rows = rows[len(rows) - height + 1 :] if height > 0 else []
+            rows = [*self._row(Text(self._look.more, FAINT), width), *rows] if height > 0 else []
+        return rows
+
+    def _feed(self, agent: str) -> Feed:
+        if agent not in self._feeds:
+            self._feeds[agent] = Feed(self._look, self._clock, markdown)
+        return self._feeds[agent]
+
+    def _streamed(self, text: str, width: int) -> list[Line]:
+        """The unfinished block, rendered when it has changed."""
+        if self._streaming[:2] != (text, width):
+            lines = bare(self._paper.lines(markdown(text), width)) if text.strip() else []
+            self._streaming = (text, width, lines)
+        return self._streaming[2]
+
+    def _row(self, text: Text, width: int) -> list[Line]:
+        text.no_wrap, text.overflow = True, "ellipsis"
+        return self._paper.lines(text, width)
+
+    def _prefixed(self, agent: str, line: Text) -> Text:
+        if agent == self.shown_agent:
+            return line
+        return Text.assemble((f"{one_line(agent, 12)} ", STRONG), line)
+
+    def _named_items(self, agent: str, items: list[Item]) -> list[Item]:
+        """The items, after the agent's name where it is another than the last one's."""
+        if not items or agent == (self._named or self.shown_agent):
+            return items
+        self._named = agent
+        return [Item(Text(f"{self._look.agent} {one_line(agent, 12)}", STRONG)), *items]
