@@ -57,14 +57,9 @@ def check_agent(folder: Path) -> list[Finding]:
 
 
 def _derived(agent: AgentId, name: str, match: Match, severity: Literal["error", "note"]) -> list[Finding]:
-    match match:
-        case Match.SAME:
-            return []
-        case Match.LAGS:
-            return [
-                Finding(agent, "note", f"{name} ends before the history does; it is completed when the agent goes on")
-            ]
-        case Match.ABSENT:
-            return [Finding(agent, "note", f"{name} is not there; it is made again when the agent goes on")]
-        case Match.DIFFERS:
-            return [Finding(agent, severity, f"{name} is not what the history says")]
+    if match is Match.SAME:
+        return []
+    if match is Match.DIFFERS:
+        return [Finding(agent, severity, f"{name} is not what the history says")]
+    what = "ends before the history does" if match is Match.LAGS else "is not there"
+    return [Finding(agent, "note", f"{name} {what}; it is completed when the agent goes on")]

@@ -51,7 +51,7 @@ def decode(line: bytes, line_no: int) -> Entry:
     line = line.removesuffix(b"\n")
     _check_seal(line, line_no)
     try:
-        record = json.loads(line.decode())
+        record = json.loads(line.decode())  # an object, since the seal ends in a brace
     except (ValueError, RecursionError) as error:
         raise DamagedLineError(line_no, "it is not JSON in UTF-8") from error
     return _entry(record, line_no)
@@ -71,8 +71,6 @@ def _check_seal(line: bytes, line_no: int) -> None:
 
 
 def _entry(record: Any, line_no: int) -> Entry:
-    if not isinstance(record, dict):
-        raise DamagedLineError(line_no, "it is not a JSON object")
     seq, at, name = record.get("seq"), record.get("at"), record.get("type")
     if type(seq) is not int or seq < 1 or not isinstance(at, str):
         raise DamagedLineError(line_no, "it has no number or no time")

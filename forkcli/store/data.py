@@ -201,9 +201,7 @@ def _tail(data: bytes) -> bytes:
     return data
 
 
-def _relative(path: Path | None, project: Path) -> str:
-    if path is None:
-        return ""
+def _relative(path: Path, project: Path) -> str:
     return str(path.relative_to(project)) if path.is_relative_to(project) else str(path)
 
 

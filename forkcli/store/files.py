@@ -61,6 +61,12 @@ def open_private(path: Path, flags: int) -> int:
     return fd
 
 
+def read_private(path: Path, limit: int = -1) -> bytes:
+    """At most `limit` bytes of a regular file, all of it without one. Raises OSError."""
+    with os.fdopen(open_private(path, os.O_RDONLY), "rb") as file:
+        return file.read(limit)
+
+
 def write_all(fd: int, data: bytes) -> None:
     """Write all of `data`, however many calls it takes. What a failure leaves behind is the caller's to cut back."""
     view = memoryview(data)
@@ -77,7 +83,8 @@ def append_whole(fd: int, data: bytes) -> None:
             # The second call says why the first one stopped (no space, a limit), or finishes the work.
             write_all(fd, data[written:])
     except OSError:
-        os.ftruncate(fd, before)
+        with suppress(OSError):  # what stays is a torn tail, which readers pass over; the cause is what is told
+            os.ftruncate(fd, before)
         raise
 
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from forkcli.errors import ForkError, Kind
-from forkcli.store.files import append_file, append_whole, open_private, saving, sync_folder
+from forkcli.store.files import append_file, append_whole, open_private, read_private, saving, sync_folder
 from forkcli.store.reading import Damage
 
 
@@ -81,7 +81,7 @@ def keep_damaged(path: Path, damage: Sequence[Damage]) -> None:
     """Copy damaged lines of the history at `path` to `history.jsonl.damaged`, each once."""
     copy = path.with_name(path.name + ".damaged")
     try:
-        known = set(copy.read_bytes().splitlines(keepends=True))
+        known = set(read_private(copy).splitlines(keepends=True))
     except OSError:
         known = set()
     lines = [d.raw for d in damage if d.raw and d.raw not in known]

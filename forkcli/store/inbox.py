@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from forkcli.core.ids import is_agent_id
+from forkcli.errors import ForkError
 from forkcli.store.data import measure, shortened
 from forkcli.store.files import open_private, own_folder, replace_file, saving
 
@@ -104,5 +105,9 @@ def put_message(folder: Path, sender: str, text: str) -> Path:
             except FileExistsError:
                 continue
             break
-    replace_file(path, [data])
+    try:
+        replace_file(path, [data])
+    except ForkError:
+        path.unlink(missing_ok=True)
+        raise
     return path

@@ -15,7 +15,7 @@ from pathlib import Path
 from forkcli.core.ids import MAIN, TAIL_ALPHABET, AgentId, SessionId, is_agent_id, is_session_id, session_id
 from forkcli.errors import ForkError
 from forkcli.store.agent_files import HISTORY, utc_now
-from forkcli.store.files import own_folder, replace_file, saving
+from forkcli.store.files import own_folder, read_private, replace_file, saving, sync_folder
 
 FOLDER = ".fork"
 GITIGNORE = b"*\n!config.toml\n"
@@ -83,6 +83,7 @@ class Scratch:
                     folder.mkdir(mode=0o700)
                 except FileExistsError:
                     continue
+                sync_folder(self._sessions)
             own_folder(folder / "agents")
             return new
         raise ForkError(f"no free name for a session is left in `{self._sessions}` for this minute")
@@ -118,7 +119,7 @@ class Scratch:
             raise ForkError(f"`{session}` is no session id", "ids look like 20261122-0925-k3f; `fork ls` lists them")
         return self._sessions / session
 
-    def resumable(self, session: SessionId) -> Path:
+    def check_session(self, session: SessionId) -> Path:
         """The folder of a session that is to be gone on with, once it is sure that fork made it here.
 
         A folder that others may look into came with the project (git keeps no private modes): its history could say
@@ -179,9 +180,9 @@ class Scratch:
         histories = [folder / "agents" / agent / HISTORY for agent in self.agents(name)]
         try:
             updated = max(path.stat().st_mtime for path in histories if path.stat().st_size)
-            created = datetime.strptime(name[:13], "%Y%m%d-%H%M").replace(tzinfo=UTC)
-        except (OSError, ValueError):
+        except (OSError, ValueError):  # gone meanwhile, or nothing was ever recorded
             return None
+        created = _created(name, updated)
         title = _title(self.prompt_file(name))
         return SessionSummary(name, folder, title, created, datetime.fromtimestamp(updated, UTC), len(histories))
 
@@ -196,10 +197,17 @@ def agent_names(session_folder: Path) -> list[AgentId]:
     return [AgentId(name) for name in sorted(names, key=lambda name: 0 if name == MAIN else int(name[1:]))]
 
 
+def _created(name: str, updated: float) -> datetime:
+    """The time that is in a session's name; a name can have the shape of an id and yet hold no date."""
+    try:
+        return datetime.strptime(name[:13], "%Y%m%d-%H%M").replace(tzinfo=UTC)
+    except ValueError:
+        return datetime.fromtimestamp(updated, UTC)
+
+
 def _title(path: Path) -> str:
     try:
-        with path.open("rb") as file:
-            lines = file.read(_TITLE_BYTES).decode("utf-8", "replace").splitlines()
+        lines = read_private(path, _TITLE_BYTES).decode("utf-8", "replace").splitlines()
     except OSError:
         return ""
     return next((line.strip()[:_TITLE_CHARS] for line in lines if line.strip()), "")

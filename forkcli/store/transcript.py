@@ -66,7 +66,7 @@ def _event(
             return f"error ({body.kind}): {_one_line(body.sentence)}"
         case e.Interrupt():
             return f"interrupted by the {body.by}" + (f": {_one_line(body.reason)}" if body.reason else "")
-        case e.Resume():
+        case _:
             return "resumed"
 
 

@@ -23,7 +23,7 @@ def joined(text: str) -> str:
 
 
 TEXT = st.text(
-    st.one_of(st.characters(), st.characters(categories=["Cs"]), st.sampled_from("\0\n\r\u2028\ufeff\\\"{}é✓😀")),
+    st.one_of(st.characters(), st.characters(categories=["Cs"]), st.sampled_from('\0\n\r\u2028\ufeff\\"{}é✓😀')),
     max_size=12,
 ).map(joined)
 JSON = st.recursive(

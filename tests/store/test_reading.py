@@ -1,4 +1,4 @@
-"""What a history file holds after any accident: everything that was acknowledged, and each damaged line by its number."""
+"""What a history holds after any accident: all that was acknowledged, and each damaged line by its number."""
 
 import os
 from pathlib import Path
@@ -100,7 +100,9 @@ def test_two_lines_run_together_are_one_damage() -> None:
     assert damage_of([*LINES[:3], LINES[3][:-1] + LINES[4], *LINES[5:]]) == [(4, "its checksum does not match")]
 
 
-@pytest.mark.parametrize(("again", "reason"), [(2, "its number 3 does not follow 5"), (4, "its number 5 does not follow 5")])
+@pytest.mark.parametrize(
+    ("again", "reason"), [(2, "its number 3 does not follow 5"), (4, "its number 5 does not follow 5")]
+)
 def test_a_number_that_repeats_or_falls_is_damage(again: int, reason: str) -> None:
     lines = [*LINES[:5], LINES[again], *LINES[5:]]
 
