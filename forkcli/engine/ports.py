@@ -193,6 +193,11 @@ class Workspace(Protocol):
         ...
 
     @property
+    def known(self) -> bool:
+        """Whether `sandbox` and `contained` can be told without waiting for the sandbox to be tried."""
+        ...
+
+    @property
     def sandbox(self) -> str:
         """How commands are contained, in a word or two: `bubblewrap`, or `none (why)`."""
         ...

@@ -25,6 +25,11 @@ class PlainWorkspace(BaseWorkspace):
         self._containment = containment
 
     @property
+    def known(self) -> bool:
+        """Whether it is known by now which sandbox works, so that `sandbox` and `contained` need not wait."""
+        return self._containment is None or self._containment.begin().done()
+
+    @property
     def sandbox(self) -> str:
         """How commands are contained: `bubblewrap`, perhaps with what it lacks, or `none (why)`."""
         if self._containment is None:

@@ -1,0 +1,103 @@
+"""Builds a prompt's entry: the words, the data they are about, and, the first time, where the agent is."""
+
+import platform
+from collections.abc import Iterable
+from datetime import datetime
+from pathlib import Path
+from typing import Literal
+
+from forkcli.app.session import Session
+from forkcli.core.entries import Prompt
+from forkcli.core.first import ProjectFile, first_blocks
+from forkcli.core.messages import Block, quoted, text_block
+from forkcli.errors import ForkError, Kind
+from forkcli.prompts import filled
+from forkcli.store.data import DATA_LIMIT, Kept, data_block, keep_data, kept_chunks, prompt_bytes, shortened
+from forkcli.workspace.git import quick_state
+from forkcli.workspace.project import project_context
+
+Source = Literal["repl", "argument", "pipe"]
+
+
+def prompt_entry(
+    session: Session, text: str | None, kept: Kept | None, source: Source, attached: Iterable[Block] = ()
+) -> Prompt:
+    """The entry of a prompt; keeps what is too long for the context in a file, and the first prompt verbatim.
+
+    Piped data without `text` is the prompt itself. Raises ForkError: nothing to ask, or it could not be kept.
+    """
+    if text is None and (kept is None or not kept.head.strip()):
+        raise ForkError("there is no prompt: standard input is empty", kind=Kind.USAGE)
+    first = not any(isinstance(entry.body, Prompt) for entry in session.agent.history.entries)
+    if first:
+        session.around.scratch.write_prompt(session.id, _verbatim(text, kept))
+    blocks, files = _blocks(session, text, kept)
+    said = _readable(text) if text is not None else kept.head.decode("utf-8", "replace") if kept else ""
+    blocks = [*blocks, *attached]
+    if first:
+        files_of_project = _project_files(session)
+        return Prompt(said, first_blocks(_where(session), files_of_project, blocks), source, files)
+    return Prompt(said, tuple(blocks), source, files)
+
+
+def _blocks(session: Session, text: str | None, kept: Kept | None) -> tuple[list[Block], tuple[str, ...]]:
+    project = session.around.settings.project
+    blocks: list[Block] = []
+    files: list[str] = []
+    if kept is not None:
+        if kept.path:
+            files.append(str(kept.path.relative_to(project)))
+        told = data_block(kept, project) if text is not None else quoted(shortened(kept, project))
+        blocks.append(text_block(told))
+    if text is not None:
+        raw = prompt_bytes(text)
+        if len(raw) > DATA_LIMIT:
+            long = keep_data([raw], session.files.new_output("prompt"))
+            if long.path:
+                files.append(str(long.path.relative_to(project)))
+            blocks.append(text_block(quoted(shortened(long, project))))
+        else:
+            blocks.append(text_block(quoted(_readable(text))))
+    return blocks, tuple(files)
+
+
+def _readable(text: str) -> str:
+    """Undecodable bytes of an argument are replaced; prompt.md keeps them."""
+    return prompt_bytes(text).decode("utf-8", "replace")
+
+
+def _verbatim(text: str | None, kept: Kept | None) -> Iterable[bytes]:
+    if text is not None:
+        yield prompt_bytes(text)
+    if text is not None and kept is not None and kept.size:
+        yield b"\n\n"
+    if kept is not None:
+        yield from kept_chunks(kept)
+
+
+def _where(session: Session) -> str:
+    settings = session.around.settings
+    history = session.agent.history
+    project = settings.project
+
+    def shown(path: Path) -> str:
+        return str(path.relative_to(project))
+
+    return filled(
+        "session",
+        agent=session.agent.id,
+        date=datetime.now().astimezone().strftime("%Y-%m-%d"),
+        project=quoted(str(project)),
+        platform=f"{platform.system()} {platform.machine()}",
+        cwd=quoted(history.cwd or str(settings.cwd)),
+        access=f"{history.access}, network {'on' if history.net else 'off'}",
+        git=quoted(quick_state(project)),
+        folder=shown(session.files.folder),
+        prompt=shown(session.prompt_file),
+        notes=shown(session.around.scratch.notes),
+    )
+
+
+def _project_files(session: Session) -> list[ProjectFile]:
+    settings = session.around.settings
+    return list(project_context(settings.project, settings.cwd, settings.config_dir))

@@ -1,0 +1,132 @@
+"""One prompt, one answer: `-p` and everything that is no terminal. Signals and the timeout stop the turn alone."""
+
+import asyncio
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import BinaryIO
+
+from forkcli import __version__
+from forkcli.app.asking import prompt_entry
+from forkcli.app.attach import attachments
+from forkcli.app.parts import NobodyToAsk, build_model, patience, warm
+from forkcli.app.session import Session, Surroundings, new_session, resume_session
+from forkcli.config import Settings
+from forkcli.core.decide import Finish, is_unfinished
+from forkcli.core.ids import MAIN, AgentId
+from forkcli.engine.agent import Approvals, Stop
+from forkcli.engine.loop import prompt_turn, resume_turn
+from forkcli.errors import ForkError, Kind
+from forkcli.store.data import Kept, keep_data
+from forkcli.store.scratch import Scratch
+from forkcli.ui.pipe import Pipe
+from forkcli.workspace.base import open_workspace
+from forkcli.workspace.project import is_risky_root
+
+SIGNALS = {signal.SIGINT: Kind.INTERRUPTED, signal.SIGTERM: Kind.TERMINATED, signal.SIGHUP: Kind.TERMINATED}
+
+
+def run(settings: Settings, stdin: BinaryIO | None) -> int:
+    """Answer and return the exit code. Raises ForkError for what stops it before or beside the turn."""
+    model = build_model(settings)
+    if is_risky_root(settings.project):
+        raise ForkError(
+            f"{settings.project} is a home directory or the root of the file system, and no project",
+            "go to a project, or name one with -C; the REPL asks instead",
+            kind=Kind.USAGE,
+        )
+    warm(model)
+    scratch = Scratch(settings.project)
+    scratch.ensure()
+    workspace = open_workspace(settings.project, settings.add_dirs)
+    pipe = Pipe(settings.output_format, sys.stdout, sys.stderr, verbose=settings.verbose)
+    asked = Approvals(NobodyToAsk())
+    around = Surroundings(settings, scratch, model, workspace, asked, patience(interactive=False), pipe.on_event)
+    session = _open(around)
+    # Read before the event loop runs: a signal ends the waiting for data at once.
+    data = keep_data(stdin, session.files.new_output("stdin")) if stdin is not None else None
+    return asyncio.run(_run(session, data, pipe))
+
+
+async def _run(session: Session, data: Kept | None, pipe: Pipe) -> int:
+    try:
+        return await _answer(session, data, pipe)
+    finally:
+        await session.close()
+        await session.around.workspace.close()
+        await session.around.model.close()
+
+
+def _open(around: Surroundings) -> Session:
+    """The session that the flags name: the newest, a named one, or a new one."""
+    settings = around.settings
+    if settings.resume is not None:
+        return resume_session(around, around.scratch.find(settings.resume), _agent(settings))
+    if settings.continue_:
+        return resume_session(around, around.scratch.newest(), _agent(settings))
+    return new_session(around)
+
+
+def _agent(settings: Settings) -> AgentId:
+    return AgentId(settings.agent) if settings.agent else MAIN
+
+
+async def _answer(session: Session, data: Kept | None, pipe: Pipe) -> int:
+    history, settings = session.agent.history, session.around.settings
+    pipe.begin(
+        session=session.id,
+        agent=session.agent.id,
+        model=history.model,
+        cwd=str(settings.cwd),
+        tools=[tool["name"] for tool in history.agent.tools] if history.agent else [],
+        effort=history.effort,
+        access=history.access,
+        sandbox=session.rig.workspace.sandbox,
+        version=__version__,
+    )
+    with _stopped_by(session) as caught:
+        end = await _turn(session, data)
+    code = pipe.finish(end.status, end.sentence)
+    return caught[0].value if caught and end.status == "interrupted" else code
+
+
+async def _turn(session: Session, data: Kept | None) -> Finish:
+    """A prompt is answered; without one the unfinished turn goes on."""
+    text = session.around.settings.prompt
+    goes_on = session.around.settings.continue_ or session.around.settings.resume is not None
+    if text is None and goes_on and (data is None or not data.size):
+        if not is_unfinished(session.agent.history):
+            raise ForkError(
+                f"session {session.id} has no unfinished turn, and there is no prompt", "give a prompt", kind=Kind.USAGE
+            )
+        return await resume_turn(session.agent, session.rig, __version__)
+    attached = await attachments(session, text) if text is not None else []
+    prompt = prompt_entry(session, text, data, "argument" if text is not None else "pipe", attached)
+    return await prompt_turn(session.agent, session.rig, prompt)
+
+
+@contextmanager
+def _stopped_by(session: Session) -> Iterator[list[Kind]]:
+    """While the turn runs, a signal or the timeout stops it; which one is in the list."""
+    loop = asyncio.get_running_loop()
+    caught: list[Kind] = []
+
+    def stop(kind: Kind, stop: Stop) -> None:
+        caught.append(kind)
+        session.agent.halt(stop)
+
+    for number, kind in SIGNALS.items():
+        loop.add_signal_handler(number, stop, kind, Stop("signal", f"stopped by {number.name}"))
+    limit = session.around.settings.timeout_s
+    timer = None
+    if limit is not None:
+        ended = Stop("limit", f"the limit of {limit:g} s was reached (--timeout)")
+        timer = loop.call_later(limit, stop, Kind.LIMIT, ended)
+    try:
+        yield caught
+    finally:
+        if timer is not None:
+            timer.cancel()
+        for number in SIGNALS:
+            loop.remove_signal_handler(number)

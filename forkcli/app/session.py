@@ -1,0 +1,139 @@
+"""A session that is open: made new or gone on with. It owns the lock, the files, the agent and its rig."""
+
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from forkcli.app.parts import line_one
+from forkcli.config import Settings
+from forkcli.core.budget import Limits
+from forkcli.core.entries import AccessChange, Body, Message, ModelChange, ToolResult
+from forkcli.core.events import Warned
+from forkcli.core.history import History
+from forkcli.core.ids import MAIN, AgentId, SessionId
+from forkcli.engine.agent import Agent, Approvals
+from forkcli.engine.jobs import AgentJobs
+from forkcli.engine.patience import Patience
+from forkcli.engine.ports import Emit, Workspace
+from forkcli.engine.rig import Rig
+from forkcli.errors import ForkError
+from forkcli.models.anthropic import AnthropicModel
+from forkcli.models.catalog import full_name
+from forkcli.store.agent_files import AgentDir, create_agent, open_agent
+from forkcli.store.lock import SessionLock, lock_session
+from forkcli.store.scratch import Scratch
+from forkcli.tools.registry import builtin_tools
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What outlives a session within one process: the REPL goes from session to session with the same of these."""
+
+    settings: Settings
+    scratch: Scratch
+    model: AnthropicModel
+    workspace: Workspace
+    approvals: Approvals
+    patience: Patience
+    emit: Emit
+
+
+@dataclass(slots=True)
+class Session:
+    """One open session with its agent."""
+
+    around: Surroundings
+    id: SessionId
+    agent: Agent
+    rig: Rig
+    files: AgentDir
+    lock: SessionLock
+
+    @property
+    def prompt_file(self) -> Path:
+        """The first prompt, verbatim."""
+        return self.around.scratch.prompt_file(self.id)
+
+    async def close(self) -> None:
+        """End what still runs in the background and let go of the files."""
+        await self.rig.jobs.close()
+        self.files.close()
+        self.lock.release()
+
+
+def new_session(around: Surroundings) -> Session:
+    """Make a session and its root agent. Raises ForkError(STORAGE) if it cannot be saved."""
+    session = around.scratch.new_session()
+    lock = lock_session(around.scratch.session_folder(session))
+    files = create_agent(around.scratch.agent_folder(session, MAIN))
+    opened = _joined(around, session, files, History(), lock)
+    opened.agent.record(line_one(around.settings, session))
+    return opened
+
+
+def resume_session(around: Surroundings, session: SessionId, agent: AgentId = MAIN) -> Session:
+    """Go on with a session. Raises ForkError: unknown agent, damaged beyond use, held by another process."""
+    folder = around.scratch.check_session(session)
+    if agent not in around.scratch.agents(session):
+        known = ", ".join(around.scratch.agents(session)) or "none"
+        raise ForkError(f"session {session} has no agent `{agent}`", f"agents: {known}")
+    lock = lock_session(folder)
+    try:
+        files, history, damage = open_agent(around.scratch.agent_folder(session, agent))
+    except BaseException:
+        lock.release()
+        raise
+    opened = _joined(around, session, files, history, lock)
+    for found in damage:
+        around.emit(Warned(agent, f"line {found.line_no} of the history is damaged ({found.reason}); a copy is kept"))
+    _apply(around.settings, opened.agent)
+    return opened
+
+
+def _joined(around: Surroundings, session: SessionId, files: AgentDir, history: History, lock: SessionLock) -> Session:
+    name = history.agent.agent if history.agent else MAIN
+    agent = Agent(name, files, history, around.emit)
+    jobs = AgentJobs(partial(_job_ended, agent), first=_next_job(history))
+    settings = around.settings
+    rig = Rig(
+        model=around.model,
+        tools={tool.name: tool for tool in builtin_tools()},
+        workspace=around.workspace,
+        jobs=jobs,
+        approvals=around.approvals,
+        emit=around.emit,
+        cwd=str(settings.cwd),
+        limits=Limits(settings.max_steps, settings.max_cost, settings.timeout_s),
+        patience=around.patience,
+    )
+    return Session(around, session, agent, rig, files, lock)
+
+
+def _job_ended(agent: Agent, message: Message) -> None:
+    """Keep it for the agent's next step; a person is told at once."""
+    agent.told.append(message)
+    agent.emit(Warned(agent.id, message.text.split("\n", 1)[0]))
+
+
+def _next_job(history: History) -> int:
+    """The number of the next background job: ids are never reused."""
+    used = [
+        int(entry.body.facts.job[1:])
+        for entry in history.entries
+        if isinstance(entry.body, ToolResult) and entry.body.facts.job
+    ]
+    return max(used, default=0) + 1
+
+
+def _apply(settings: Settings, agent: Agent) -> None:
+    """What the command line or the environment named holds from here on; access is always this run's own."""
+    history = agent.history
+    changes: list[Body] = []
+    model = full_name(settings.model) if settings.model and "model" in settings.given else history.model
+    effort = settings.effort if "effort" in settings.given else history.effort
+    if (model, effort) != (history.model, history.effort):
+        changes.append(ModelChange(model, effort))
+    if (settings.access, settings.net) != (history.access, history.net):
+        changes.append(AccessChange(settings.access, settings.net))
+    if changes:
+        agent.record(*changes)

@@ -1,0 +1,194 @@
+"""The slash commands that this version has: each a short function from the rest of the line to what is shown."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+
+from forkcli import __version__
+from forkcli.app.driver import ReplDriver
+from forkcli.app.session import resume_session
+from forkcli.commands.context import context_fill
+from forkcli.commands.cost import cost_rows
+from forkcli.core.budget import share
+from forkcli.core.decide import is_unfinished
+from forkcli.core.entries import Access, AccessChange, ModelChange, Usage
+from forkcli.errors import ForkError, Kind
+from forkcli.models.catalog import DEFAULT_MODEL, EFFORTS, MODELS, full_name
+from forkcli.store.agent_files import TRANSCRIPT
+from forkcli.ui.ports import Choice, Diff, Lines, Pager, Past, Quit, Shown, Slash, Table
+from forkcli.workspace.git import diff
+
+FILES_SHOWN = 15
+
+Handler = Callable[[ReplDriver, str], Awaitable[Shown | None]]
+
+
+def slashes_for(driver: ReplDriver) -> Sequence[Slash]:
+    """The slash commands, acting on this driver."""
+    return tuple(Slash(name, args, summary, _bound(handler, driver)) for name, args, summary, handler in TABLE)
+
+
+def _bound(handler: Handler, driver: ReplDriver) -> Callable[[str], Awaitable[Shown | None]]:
+    async def run(rest: str) -> Shown | None:
+        return await handler(driver, rest.strip())
+
+    return run
+
+
+async def _help(driver: ReplDriver, _rest: str) -> Shown:
+    rows = tuple((f"/{slash.name} {slash.args}".strip(), slash.summary) for slash in driver.slashes())
+    return Table(("command", "what it does"), (*rows, *_KEYS), "Commands and keys")
+
+
+_KEYS = (
+    ("!COMMAND", "run a shell command yourself; the model is shown it"),
+    ("@PATH", "attach a file; Tab completes"),
+    ("Enter", "send; while the agent works: tell it something"),
+    ("Alt-Enter", "queue for after the turn"),
+    ("Ctrl-J", "new line"),
+    ("Esc", "stop the running step; what is done is kept"),
+    ("Ctrl-C", "clear the line; twice: quit"),
+    ("Ctrl-R", "search earlier input"),
+    ("Ctrl-D", "quit, on an empty line"),
+)
+
+
+async def _model(driver: ReplDriver, rest: str) -> Shown:
+    settings = driver.around.settings
+    now = driver.history.model or full_name(settings.model or DEFAULT_MODEL)
+    if not rest:
+        items = tuple((name, name, f"{facts.window // 1000:,}k context") for name, facts in MODELS.items())
+        return Choice("Model", items, now)
+    name = full_name(rest)
+    await driver.change(replace(settings, model=name), ModelChange(name, driver.history.effort))
+    return Lines(f"The model is now {name}. Its cache begins empty.")
+
+
+async def _effort(driver: ReplDriver, rest: str) -> Shown:
+    settings = driver.around.settings
+    now = driver.history.effort if driver.session else settings.effort
+    if not rest:
+        return Choice("Effort", tuple((name, name, "") for name in EFFORTS), now)
+    if rest not in EFFORTS:
+        raise ForkError(f"there is no effort {rest!r}", f"one of: {', '.join(EFFORTS)}", kind=Kind.USAGE)
+    model = driver.history.model or full_name(settings.model or DEFAULT_MODEL)
+    await driver.change(replace(settings, effort=rest), ModelChange(model, rest))
+    return Lines(f"The effort is now {rest}.")
+
+
+async def _access(driver: ReplDriver, rest: str) -> Shown:
+    settings = driver.around.settings
+    history = driver.history
+    access, net = (history.access, history.net) if driver.session else (settings.access, settings.net)
+    if not rest:
+        items = (
+            ("read", "read", "nothing can be written"),
+            ("write", "write", "the project can be written; no network"),
+            ("write net", "write net", "the project can be written; network"),
+            ("full", "full", "no sandbox: everything you can do"),
+        )
+        return Choice("Access", items, f"{access} net" if net and access == "write" else access)
+    access, net = _access_of(rest.split(), access)
+    await driver.change(replace(settings, access=access, net=net), AccessChange(access, net))
+    return Lines(f"Access is now {access}, network {'on' if net or access == 'full' else 'off'}.")
+
+
+def _access_of(words: list[str], now: Access) -> tuple[Access, bool]:
+    """The access and the network that the words name; an access that is not named stays."""
+    net = "net" in words
+    match [word for word in words if word != "net"]:
+        case []:
+            return now, net
+        case ["read" | "write" | "full" as access]:
+            return access, net
+    wrong = " ".join(words)
+    raise ForkError(f"{wrong!r} is no access", "one of: read, write, full; `net` with it: network", kind=Kind.USAGE)
+
+
+async def _context(driver: ReplDriver, _rest: str) -> Shown:
+    fill = context_fill(driver.history, driver.window)
+    kinds = tuple((row.what, f"{row.count}", f"{row.tokens:,}") for row in fill.kinds)
+    files = tuple((row.what, f"{row.count}", f"{row.tokens:,}") for row in fill.files[:FILES_SHOWN])
+    filled = f" of {driver.window:,} ({share(fill.tokens, driver.window):.0%})" if driver.window else ""
+    return Table(("what", "blocks", "tokens"), (*kinds, *files), f"Context: about {fill.tokens:,} tokens{filled}")
+
+
+async def _cost(driver: ReplDriver, _rest: str) -> Shown:
+    view = cost_rows(driver.history)
+    rows = tuple(_cost_cells(row.model, row.steps, row.usage, row.cost_usd) for row in view.rows)
+    if len(rows) > 1:
+        rows = (*rows, _cost_cells("all", view.steps, view.usage, view.cost_usd))
+    headers = ("model", "steps", "input", "from cache", "to cache", "output", "US$")
+    return Table(headers, rows, "Cost") if rows else Lines("No model was called yet.")
+
+
+def _cost_cells(model: str, steps: int, usage: Usage, cost: float | None) -> tuple[str, ...]:
+    tokens = (
+        usage.input_tokens,
+        usage.cache_read_input_tokens,
+        usage.cache_creation_input_tokens,
+        usage.output_tokens,
+    )
+    return (model, f"{steps}", *(f"{count:,}" for count in tokens), "unknown" if cost is None else f"{cost:.4f}")
+
+
+async def _history(driver: ReplDriver, _rest: str) -> Shown:
+    if driver.session is None:
+        return Lines("Nothing has happened yet.")
+    path = driver.session.files.folder / TRANSCRIPT
+    return Pager(str(path.relative_to(driver.around.settings.project)), path.read_text("utf-8", "replace"))
+
+
+async def _diff(driver: ReplDriver, _rest: str) -> Shown:
+    text = await diff(driver.around.settings.project)
+    return Diff(text) if text.strip() else Lines("No file differs from the last commit.")
+
+
+async def _resume(driver: ReplDriver, rest: str) -> Shown:
+    scratch = driver.around.scratch
+    current = driver.session.id if driver.session else None
+    if not rest:
+        items = tuple((s.id, s.title or "(no prompt)", f"{s.updated:%Y-%m-%d %H:%M}") for s in scratch.sessions())
+        return Choice("Resume", items, current) if items else Lines("There is no session yet.")
+    chosen = scratch.find(rest)
+    if chosen == current:
+        return Lines(f"You are in {chosen} already.")
+    await driver.switch(None)
+    await driver.switch(resume_session(driver.around, chosen))
+    return past(driver)
+
+
+def past(driver: ReplDriver) -> Shown:
+    """What happened in the open session before, as the screen would have shown it."""
+    return Past(tuple(driver.history.entries), driver.session.agent.id if driver.session else "main")
+
+
+async def _continue(driver: ReplDriver, _rest: str) -> Shown | None:
+    if driver.session is None or not is_unfinished(driver.history):
+        return Lines("No turn is unfinished.")
+    await driver.finish(__version__)
+    return None
+
+
+async def _new(driver: ReplDriver, _rest: str) -> Shown:
+    await driver.switch(None)
+    return Lines("A new session begins with your next prompt.")
+
+
+async def _quit(_driver: ReplDriver, _rest: str) -> Shown:
+    return Quit()
+
+
+TABLE: tuple[tuple[str, str, str, Handler], ...] = (
+    ("help", "", "the commands and keys", _help),
+    ("model", "[NAME]", "show or change the model", _model),
+    ("effort", "[LEVEL]", "how hard the model thinks", _effort),
+    ("access", "[read|write|full] [net]", "what commands may touch", _access),
+    ("context", "", "what fills the context", _context),
+    ("cost", "", "tokens and dollars so far", _cost),
+    ("history", "", "everything that happened, in a pager", _history),
+    ("diff", "", "what differs from the last commit", _diff),
+    ("continue", "", "finish a turn that was stopped or failed", _continue),
+    ("resume", "[SESSION]", "go on with another session", _resume),
+    ("new", "", "begin a new session", _new),
+    ("quit", "", "leave", _quit),
+)
