@@ -13,6 +13,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from forkcli import verbs
 from forkcli.argv import Line, split
 from forkcli.config import Flags, Settings
 from forkcli.errors import ForkError, Kind
@@ -52,7 +53,8 @@ def _usage(error: typer.TyperException, line: Line) -> ForkError:
     sentence = error.format_message().strip().rstrip(".").replace("\n", " ")
     hints = [f"`fork {line.verb} --help` lists what it takes" if line.verb else "`fork --help` lists the options"]
     if line.verb and "extra argument" in sentence:
-        sentence = f"the subcommand `{line.verb}` does not take these words: {sentence[sentence.find('(') + 1 : -1]}"
+        extra = sentence[sentence.rfind("(") + 1 :].rstrip(")")
+        sentence = f"the subcommand `{line.verb}` does not take these words: {extra}"
         at = line.args.index(line.verb)
         hints.insert(0, f"if this is a prompt, quote it: fork {shlex.quote(' '.join(line.args[at:]))}")
     return ForkError(sentence, *hints, kind=Kind.USAGE)
@@ -102,6 +104,13 @@ AddDirs = Annotated[
 Cwd = Annotated[str | None, typer.Option("-C", "--cwd", metavar="DIR", help="Work in DIR.")]
 Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Say more on stderr.")]
 Version = Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Session = Annotated[
+    str | None, typer.Option("--session", metavar="SESSION", help="This session; a unique end will do.")
+]
+SessionWord = Annotated[str | None, typer.Argument(metavar="[SESSION]", show_default=False)]
+AgentWord = Annotated[str | None, typer.Argument(metavar="[AGENT]", show_default=False)]
+Limit = Annotated[int | None, typer.Option("-n", "--limit", metavar="N", min=1, help="Only the newest N.")]
 
 
 @app.callback(invoke_without_command=True)
@@ -146,10 +155,110 @@ def root(
 
 @app.command()
 def demo(ctx: typer.Context, cwd: Cwd = None, verbose: Verbose = False) -> int:
-    """Watch a scripted model find and fix a bug in a temporary repository; needs no key."""
+    """Watch a scripted model fix a bug in a temporary repository."""
     from forkcli.app import run_demo
 
     return run_demo(_settings(ctx, cwd, verbose))
+
+
+@app.command()
+def ls(ctx: typer.Context, limit: Limit = None, json: Json = False, cwd: Cwd = None, verbose: Verbose = False) -> int:
+    """List the sessions of this project, newest first."""
+    return verbs.ls(_settings(ctx, cwd, verbose), json=json, limit=limit)
+
+
+@app.command()
+def tree(
+    ctx: typer.Context,
+    session: SessionWord = None,
+    session_: Session = None,
+    json: Json = False,
+    cwd: Cwd = None,
+    verbose: Verbose = False,
+) -> int:
+    """Show the agents of a session: the newest, or SESSION."""
+    return verbs.tree(_settings(ctx, cwd, verbose), _one(session, session_), json=json)
+
+
+@app.command()
+def show(
+    ctx: typer.Context,
+    agent: AgentWord = None,
+    history: Annotated[bool, typer.Option("--history", help="All that happened to it.")] = False,
+    context: Annotated[bool, typer.Option("--context", help="What the next model call would send.")] = False,
+    prompt: Annotated[bool, typer.Option("--prompt", help="The session's first prompt, verbatim.")] = False,
+    diff: Annotated[bool, typer.Option("--diff", help="What differs from the last commit.")] = False,
+    session: Session = None,
+    json: Json = False,
+    cwd: Cwd = None,
+    verbose: Verbose = False,
+) -> int:
+    """Show an agent: main, or AGENT."""
+    parts = [name for name in ("history", "context", "prompt", "diff") if ctx.params[name]]
+    if len(parts) > 1:
+        raise ForkError(f"--{parts[0]} and --{parts[1]} are two views; give one of them", kind=Kind.USAGE)
+    settings = _settings(ctx, cwd, verbose)
+    if diff:
+        return verbs.diff(settings, json=json)
+    return verbs.show(settings, session, agent, parts[0] if parts else "", json=json)
+
+
+@app.command()
+def tell(
+    ctx: typer.Context,
+    agent: Annotated[str, typer.Argument(metavar="AGENT", show_default=False)],
+    text: Annotated[str, typer.Argument(metavar="TEXT", show_default=False)],
+    session: Session = None,
+    json: Json = False,
+    cwd: Cwd = None,
+    verbose: Verbose = False,
+) -> int:
+    """Leave a message for an agent; TEXT - reads it from stdin."""
+    return verbs.tell(_settings(ctx, cwd, verbose), session, agent, text, json=json)
+
+
+@app.command()
+def check(
+    ctx: typer.Context,
+    session: SessionWord = None,
+    session_: Session = None,
+    json: Json = False,
+    cwd: Cwd = None,
+    verbose: Verbose = False,
+) -> int:
+    """Prove the files of a session: the newest, or SESSION."""
+    return verbs.check(_settings(ctx, cwd, verbose), _one(session, session_), json=json)
+
+
+@app.command()
+def clean(
+    ctx: typer.Context,
+    session: Session = None,
+    older_than: Annotated[
+        float | None, typer.Option("--older-than", metavar="DAYS", min=0, help="Only what is older than DAYS.")
+    ] = None,
+    keep: Annotated[int | None, typer.Option("--keep", metavar="N", min=0, help="Keep the newest N.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    json: Json = False,
+    cwd: Cwd = None,
+    verbose: Verbose = False,
+) -> int:
+    """Remove sessions, after asking; never one that is in use."""
+    settings = _settings(ctx, cwd, verbose)
+    return verbs.clean(settings, session, older_than=older_than, keep=keep, yes=yes, json=json)
+
+
+@app.command()
+def doctor(ctx: typer.Context, json: Json = False, cwd: Cwd = None, verbose: Verbose = False) -> int:
+    """Say what works here and what to install."""
+    return verbs.doctor(_settings(ctx, cwd, verbose), json=json)
+
+
+def _one(word: str | None, option: str | None) -> str | None:
+    """The session that was named, as a word or by --session."""
+    if word is not None and option is not None:
+        raise ForkError("the session is named twice", "give it once", kind=Kind.USAGE)
+    return word if word is not None else option
 
 
 def _settings(ctx: typer.Context, cwd: str | None, verbose: bool) -> Settings:

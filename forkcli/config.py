@@ -35,7 +35,7 @@ class Flags:
     timeout_s: float | None = None
     idle_timeout_s: float | None = None
     access: str | None = None
-    net: bool | None = None
+    net: bool = False
     add_dirs: tuple[str, ...] = ()
     cwd: str | None = None
     verbose: bool = False

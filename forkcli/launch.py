@@ -57,7 +57,7 @@ def converse(flags: Flags) -> int:
         from forkcli.app import run_repl
 
         return run_repl(settings)
-    data = None if sys.stdin.isatty() else sys.stdin.buffer
+    data = None if sys.stdin.isatty() else _piped(prompt_given=flags.prompt is not None)
     if data is None and flags.prompt is None and not (flags.continue_ or flags.resume is not None):
         raise ForkError(
             "there is no prompt",
@@ -71,16 +71,25 @@ def converse(flags: Flags) -> int:
 def _answer(settings: Settings, data: BinaryIO | None) -> int:
     from forkcli.app import run_print
 
-    if data is not None and settings.prompt is not None:
-        _mention_a_silent_pipe(data)
     try:
         return run_print(settings, data)
     except ForkError as error:
         if settings.output_format != "text":
             from forkcli.ui.pipe import failure
 
-            sys.stdout.write(failure(error))
+            sys.stdout.write(failure(error, sys.stdout.encoding))
         raise
+
+
+def _piped(*, prompt_given: bool) -> BinaryIO | None:
+    """Standard input, unless it is at its end before it has begun."""
+    data = os.fdopen(sys.stdin.fileno(), "rb", closefd=False)
+    try:
+        if prompt_given:
+            _mention_a_silent_pipe(data)
+        return data if data.peek(1) else None
+    except OSError as error:  # a directory, or a terminal that is gone
+        raise ForkError(f"cannot read standard input ({(error.strerror or str(error)).lower()})") from None
 
 
 def _mention_a_silent_pipe(data: BinaryIO) -> None:

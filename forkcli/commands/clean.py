@@ -1,0 +1,99 @@
+"""`fork clean`: which sessions could go, and removing them. It never touches a session that a process works in.
+
+Looking and removing are two steps, so that whoever asks shows exactly what will go. A session leaves its place by one
+rename under its own lock: a removal that is cut short leaves no half session behind, only a folder that the next
+`clean` removes.
+"""
+
+import os
+import shutil
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from forkcli.commands.ls import iso
+from forkcli.core.views import CleanView, Leftover
+from forkcli.errors import ForkError, Kind
+from forkcli.store.lock import is_locked, lock_session
+from forkcli.store.scratch import Scratch, SessionSummary
+
+GONE = ".removed-"  # no session's name begins so
+
+
+def leftovers(
+    project: Path,
+    *,
+    session: str | None = None,
+    older_than_days: float | None = None,
+    keep: int | None = None,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> CleanView:
+    """The sessions that could go: the named one, else all that are older and not among the newest `keep`."""
+    scratch = Scratch(project)
+    summaries = scratch.sessions()
+    if session is not None:
+        named = scratch.find(session)
+        chosen = [one for one in summaries if one.id == named]
+    else:
+        chosen = summaries[keep or 0 :]
+        if older_than_days is not None:
+            limit = now() - timedelta(days=older_than_days)
+            chosen = [one for one in chosen if one.updated < limit]
+    held = {one.id: pid for one in chosen if (pid := is_locked(one.folder)) is not None}
+    if session is not None and held:
+        raise ForkError(f"session {chosen[0].id} is in use by process {held[chosen[0].id]}", "end it first")
+    kept = tuple(f"{name} is in use by process {pid}" for name, pid in held.items())
+    return CleanView(tuple(_leftover(one) for one in chosen if one.id not in held), kept)
+
+
+def remove(project: Path, view: CleanView) -> CleanView:
+    """Remove these sessions; returns those that are gone. Raises ForkError(STORAGE) if a file stays."""
+    scratch = Scratch(project)
+    gone: list[Leftover] = []
+    kept: list[str] = []
+    for one in view.sessions:
+        folder = scratch.session_folder(one.session)
+        try:
+            with lock_session(folder):
+                away = folder.rename(folder.with_name(GONE + folder.name))
+        except ForkError as error:
+            kept.append(error.sentence)
+        except OSError as error:
+            raise _cannot(folder, error) from error
+        else:
+            _delete(away)
+            gone.append(one)
+    for rest in _cut_short(scratch):
+        _delete(rest)
+    return CleanView(tuple(gone), tuple(kept))
+
+
+def _leftover(summary: SessionSummary) -> Leftover:
+    return Leftover(summary.id, summary.title, iso(summary.updated), _size(summary.folder))
+
+
+def _size(folder: Path) -> int:
+    """Bytes of the files beneath a folder, links not followed."""
+    total = 0
+    for where, _, names in os.walk(folder):
+        for name in names:
+            with suppress(OSError):  # it was removed meanwhile
+                total += (Path(where) / name).lstat().st_size
+    return total
+
+
+def _cut_short(scratch: Scratch) -> list[Path]:
+    """What an earlier removal left behind."""
+    return sorted((scratch.folder / "sessions").glob(GONE + "*"))
+
+
+def _delete(folder: Path) -> None:
+    try:
+        shutil.rmtree(folder)
+    except OSError as error:
+        raise _cannot(folder, error) from error
+
+
+def _cannot(path: Path, error: OSError) -> ForkError:
+    return ForkError(f"cannot remove {path} ({(error.strerror or str(error)).lower()})", kind=Kind.STORAGE)
