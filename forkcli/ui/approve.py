@@ -14,7 +14,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from forkcli.ui.figures import count
-from forkcli.ui.fold import Folded, fold
+from forkcli.ui.fold import Hanging, fold, hang
 from forkcli.ui.item import Item
 from forkcli.ui.look import BAD, FAINT, GOOD, STRONG, WARN, Look
 from forkcli.ui.panel import NO_KEYS
@@ -38,21 +38,21 @@ def question_item(question: Question, look: Look) -> Item:
     """The question with the whole command, for the scrollback."""
     what = _WHAT.get(question.what, f"asks for leave ({one_line(question.what, 40)}) to run a command")
     head = Text.assemble((f"{look.agent} ", WARN), (one_line(question.agent, 20), STRONG), f" {what}:")
-    parts: list[RenderableType] = [head, *command_text(question.command, look)]
+    parts: list[RenderableType] = [hang("", head, "  "), *command_text(question.command, look)]
     if question.why.strip():
-        parts.append(Text.assemble(("  its reason: ", FAINT), one_line(question.why, 600)))
-    parts += [Text.assemble((f"  {look.warn} ", WARN), (warning, WARN)) for warning in warnings(question.command)]
+        parts.append(hang(Text("  its reason: ", FAINT), one_line(question.why, 600)))
+    parts += [hang(Text(f"  {look.warn} ", WARN), Text(warning, WARN)) for warning in warnings(question.command)]
     return Item(Group(*parts))
 
 
-def command_text(command: str, look: Look) -> list[Folded]:
+def command_text(command: str, look: Look) -> list[Hanging]:
     """Every line of the command behind its number; a line that is folded goes on behind another bar."""
     lines = shown_command(command).split("\n")
     width = len(str(len(lines)))
     out = []
     for number, line in enumerate(lines, 1):
         label = f"{number:>{width}} " if len(lines) > 1 else ""
-        out.append(fold(line, f"  {label}{look.bar} ", f"  {' ' * len(label)}{look.wrap} "))
+        out.append(fold(Text(f"  {label}{look.bar} ", FAINT), line, Text(f"  {' ' * len(label)}{look.wrap} ", FAINT)))
     return out
 
 
@@ -130,8 +130,8 @@ class Approval:
         lines = self._question.command.count("\n") + 1
         if lines > LONG_LINES:
             note = f"the command has {count(lines, 'line')}: scroll up to read all of it"
-            out.append(Text.assemble((f"{self._look.warn} ", WARN), (note, WARN)))
-        out += [Text.assemble((f"{self._look.warn} ", WARN), (text, WARN)) for text in warnings(self._question.command)]
+            notes = [note, *warnings(self._question.command)]
+            out += [Text.assemble((f"{self._look.warn} ", WARN), (text, WARN)) for text in notes]
         style = STRONG if self.armed else FAINT
         out.append(
             Text.assemble(

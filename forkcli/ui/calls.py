@@ -11,8 +11,9 @@ from rich.text import Text
 
 from forkcli.core.entries import ToolResult
 from forkcli.core.messages import Block, text_of
-from forkcli.ui.diff import counts_text, diff_text
+from forkcli.ui.diff import counts_text, diff_lines
 from forkcli.ui.figures import count, seconds
+from forkcli.ui.fold import Hanging, fold, hang
 from forkcli.ui.item import Item
 from forkcli.ui.look import BAD, FAINT, GOOD, STRONG, WARN, Look
 from forkcli.ui.sanitize import command_lines, one_line, sanitize
@@ -64,7 +65,13 @@ def running(call: Block, heard: Sequence[str], elapsed: float, look: Look, spin:
     line = Text.assemble((f"{spin} ", GOOD), head)
     if elapsed >= 1:
         line.append(f"{look.sep}{seconds(elapsed)}", FAINT)
-    return [line, *_indented(more), *(_output_line(text, look) for text in heard)]
+    tail = (Text.assemble((f"  {look.bar} ", FAINT), (sanitize(text), FAINT)) for text in heard)
+    return [line, *(Text.assemble("  ", text) for text in more), *tail]
+
+
+def _rest(lines: Sequence[Text]) -> list[Hanging]:
+    """The further lines of a command, under its first one."""
+    return [fold("  ", line, " " * 9) for line in lines]
 
 
 def finished(call: Block | None, result: ToolResult, heard: Sequence[str], look: Look) -> Item:
@@ -72,17 +79,18 @@ def finished(call: Block | None, result: ToolResult, heard: Sequence[str], look:
     failed = result.is_error or bool(result.facts.exit_code)
     sign = Text(f"{look.bad} ", BAD) if failed else Text(f"{look.good} ", GOOD)
     head, *more = title(call or {"name": result.name}, look)
-    line = Text.assemble(sign, head)
+    line = head.copy()
     facts = _facts(result)
     if facts:
         line.append(look.sep + look.sep.join(facts), BAD if failed else FAINT)
     if result.facts.diff and not failed:
         line.append(look.sep, FAINT)
         line.append_text(counts_text(result.facts.diff, look))
-        diff = diff_text(result.facts.diff, look, limit=SHOWN_DIFF, files=False)
-        return Item(Group(line, *_indented(_lines_of(diff))))
+        return Item(
+            Group(hang(sign, line), *diff_lines(result.facts.diff, look, limit=SHOWN_DIFF, files=False, indent="  "))
+        )
     body = _preview(result, heard, look, failed=failed)
-    return Item(Group(line, *_indented(more), *body) if more or body else line, dense=not (more or body))
+    return Item(Group(hang(sign, line), *_rest(more), *body), dense=not (more or body))
 
 
 def _facts(result: ToolResult) -> list[str]:
@@ -119,15 +127,8 @@ def _preview(result: ToolResult, heard: Sequence[str], look: Look, *, failed: bo
     return out
 
 
-def _output_line(text: str, look: Look) -> Text:
-    clean = sanitize(text).replace("\t", "    ")
-    cut = clean if len(clean) <= LONGEST_LINE else clean[: LONGEST_LINE - 1] + look.more
-    return Text.assemble((f"  {look.bar} ", FAINT), (cut, FAINT), overflow="fold")
-
-
-def _lines_of(text: Text) -> list[Text]:
-    return list(text.split("\n"))
-
-
-def _indented(lines: Sequence[Text]) -> list[Text]:
-    return [Text.assemble("  ", line, overflow="fold") for line in lines]
+def _output_line(text: str, look: Look) -> Hanging:
+    clean = sanitize(text)
+    kept = clean if len(clean) <= LONGEST_LINE else clean[: LONGEST_LINE - 1] + look.more
+    bars = (Text(f"  {bar} ", FAINT) for bar in (look.bar, look.wrap))
+    return fold(next(bars), Text(kept, FAINT), next(bars))

@@ -5,8 +5,11 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from rich.console import RenderableType
 from rich.text import Text
 
+from forkcli.ui.figures import count
+from forkcli.ui.fold import fold, hang
 from forkcli.ui.look import BAD, FAINT, GOOD, STRONG, Look
 from forkcli.ui.sanitize import sanitize
 
@@ -66,30 +69,27 @@ def counts_text(diff: str, look: Look) -> Text:
     return Text.assemble((f"+{added}", GOOD), " ", (f"{look.minus}{removed}", BAD))
 
 
-def diff_text(diff: str, look: Look, *, limit: int | None = None, files: bool = True) -> Text:
+def diff_lines(
+    diff: str, look: Look, *, limit: int | None = None, files: bool = True, indent: str = ""
+) -> list[RenderableType]:
     """The diff with line numbers; at most `limit` lines, and then how many there are more."""
     lines = [line for line in parse(diff) if files or line.sign != "f"]
     width = len(str(max((line.number or 0 for line in lines), default=0)))
     if lines and lines[0].sign == "@":
         lines = lines[1:]
     shown = lines if limit is None or len(lines) <= limit else lines[: limit - 1]
-    out = Text(no_wrap=False, overflow="fold")
-    for index, line in enumerate(shown):
-        if index:
-            out.append("\n")
-        _append(out, line, width, look)
+    out = [_shown(line, width, look, indent) for line in shown]
     if len(shown) < len(lines):
-        out.append(f"\n{look.more} {len(lines) - len(shown):,} more lines", FAINT)
+        out.append(Text(f"{indent}{look.more} {count(len(lines) - len(shown), 'more line')}", FAINT))
     return out
 
 
-def _append(out: Text, line: DiffLine, width: int, look: Look) -> None:
-    text = sanitize(line.text).replace("\t", "    ")
+def _shown(line: DiffLine, width: int, look: Look, indent: str) -> RenderableType:
+    text = sanitize(line.text)
     if line.sign == "@":
-        out.append(f"{look.more:>{width}} {text}".rstrip(), FAINT)
-    elif line.sign in {"f", "?"}:
-        out.append(text, _STYLES[line.sign])
-    else:
-        sign = look.minus if line.sign == "-" else line.sign
-        out.append(f"{line.number:>{width}} ", FAINT)
-        out.append(f"{sign} {text}", _STYLES[line.sign])
+        return Text(f"{indent}{look.more:>{width}} {text}".rstrip(), FAINT)
+    if line.sign in {"f", "?"}:
+        return hang(indent, Text(text, _STYLES[line.sign]))
+    sign = look.minus if line.sign == "-" else line.sign
+    first = Text.assemble((f"{indent}{line.number:>{width}} ", FAINT), (f"{sign} ", _STYLES[line.sign]))
+    return fold(first, Text(text, _STYLES[line.sign]))

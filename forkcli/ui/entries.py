@@ -1,13 +1,15 @@
 """Entries of a history as items of the scrollback, each for itself. What needs its neighbours (calls, streamed text)
 is in `feed.py`."""
 
+from rich.console import Group, RenderableType
 from rich.text import Text
 
 from forkcli.core import entries as e
 from forkcli.errors import ForkError
 from forkcli.ui.figures import count
+from forkcli.ui.fold import hang
 from forkcli.ui.item import Item
-from forkcli.ui.look import BAD, FAINT, GOOD, USER, WARN, Look
+from forkcli.ui.look import BAD, FAINT, GOOD, STRONG, USER, WARN, Look
 from forkcli.ui.sanitize import one_line, sanitize
 
 SHOWN_PROMPT = 12  # lines of a prompt
@@ -54,27 +56,26 @@ def _note(body: e.Body, look: Look) -> str | None:
             return None
 
 
-def said(text: str, look: Look, sign: str | None = None) -> Text:
+def said(text: str, look: Look, sign: str | None = None) -> RenderableType:
     """What a person said: their words behind a sign, the first lines of them when they are many."""
-    mark = sign or look.user
-    lines = sanitize(text[:LONGEST_PROMPT].strip("\n")).replace("\t", "    ").split("\n")
-    all_lines = text.strip("\n").count("\n") + 1
-    shown = lines[:SHOWN_PROMPT]
-    indent = "\n" + " " * (len(mark) + 1)
-    out = Text.assemble((f"{mark} ", USER), (indent.join(shown), "bold"))
-    if all_lines > len(shown):
-        out.append(f"{indent}{look.more} {count(all_lines - len(shown), 'more line')}", FAINT)
+    mark = f"{sign or look.user} "
+    blank = " " * len(mark)
+    lines = sanitize(text[:LONGEST_PROMPT].strip("\n")).split("\n")
+    in_all = text.strip("\n").count("\n") + 1
+    shown = [hang(blank, Text(line, STRONG)) for line in lines[:SHOWN_PROMPT]]
+    shown[0] = hang(Text(mark, USER), Text(lines[0], STRONG))
+    rows: list[RenderableType] = [*shown]
+    if in_all > len(shown):
+        rows.append(Text(f"{blank}{look.more} {count(in_all - len(shown), 'more line')}", FAINT))
     elif len(text) > LONGEST_PROMPT:
-        out.append(f" {look.more} {count(len(text) - LONGEST_PROMPT, 'more character')}", FAINT)
-    return out
+        rows.append(Text(f"{blank}{look.more} {count(len(text) - LONGEST_PROMPT, 'more character')}", FAINT))
+    return Group(*rows)
 
 
-def failure_text(sentence: str, hints: tuple[str, ...], look: Look) -> Text:
+def failure_text(sentence: str, hints: tuple[str, ...], look: Look) -> RenderableType:
     """What went wrong and what to do, a line each."""
-    out = Text.assemble((f"{look.bad} ", BAD), (sanitize(sentence), BAD))
-    for hint in hints:
-        out.append("\n  " + sanitize(hint).replace("\n", "\n  "))
-    return out
+    first = hang(Text(f"{look.bad} ", BAD), Text(sanitize(sentence), BAD))
+    return Group(first, *(hang("  ", line) for hint in hints for line in sanitize(hint).split("\n")))
 
 
 def error_item(error: ForkError, look: Look) -> Item:
@@ -84,17 +85,20 @@ def error_item(error: ForkError, look: Look) -> Item:
 
 def warned(text: str, look: Look) -> Item:
     """Something a person should know."""
-    return Item(Text.assemble((f"{look.warn} ", WARN), sanitize(text)), dense=True)
+    return Item(hang(Text(f"{look.warn} ", WARN), sanitize(text)), dense=True)
 
 
 def _message(body: e.Message, look: Look) -> Item:
-    lines = sanitize(body.text.strip("\n")).replace("\t", "    ").split("\n")
-    shown = "\n  ".join(lines[:SHOWN_MESSAGE])
     whose = f"job {one_line(body.job, 20)}" if body.job else one_line(body.sender, 40)
-    out = Text.assemble((f"{look.agent} ", WARN), (whose, "bold"), ": ", shown)
+    head = Text.assemble((f"{look.agent} ", WARN), (whose, STRONG), ": ")
+    lines = sanitize(body.text.strip("\n")).split("\n")
+    rows: list[RenderableType] = [hang("  ", line) for line in lines[:SHOWN_MESSAGE]]
+    if len(lines) == 1:
+        rows = []
+        head.append(lines[0])
     if len(lines) > SHOWN_MESSAGE:
-        out.append(f"\n  {look.more} {count(len(lines) - SHOWN_MESSAGE, 'more line')}", FAINT)
-    return Item(out)
+        rows.append(Text(f"  {look.more} {count(len(lines) - SHOWN_MESSAGE, 'more line')}", FAINT))
+    return Item(Group(hang("", head, "  "), *rows))
 
 
 def _approval(body: e.Approval, look: Look) -> Item:

@@ -209,15 +209,15 @@ class Feed:
         """The Markdown of the block that streams, of which the end matters most."""
         return self._splitter.rest.text
 
-    def live(self, spin: str) -> list[Text]:
-        """What runs, a line each, the activity last."""
+    def live(self, spin: str, *, asking: bool = False) -> list[Text]:
+        """What runs, a line each, the activity last; while the user is asked something, that is not said."""
         now = self._clock()
         lines: list[Text] = []
         for call in self._calls.values():
             lines += running(call.block, _lines(call.heard)[-TAIL_LINES:], now - call.since, self._look, spin)
         if self._thought.strip():
             lines += [Text(f"  {line}", FAINT) for line in sanitize(self._thought).strip().split("\n")[-3:]]
-        if self._turn is not None:
+        if self._turn is not None and not asking:
             lines.append(self._activity(now, spin))
         return lines
 

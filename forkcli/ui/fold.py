@@ -1,46 +1,62 @@
-"""Folds a line at the exact width, cell by cell: no blank is lost and no word moves, as a word-wrap would do."""
+"""Lines that hang: behind a prefix, and when they are too long for the terminal, behind another prefix in further rows.
+
+Words wrap as words. What must be seen exactly as it is (commands, code, output) is folded at the very cell: no blank is
+lost and nothing moves.
+"""
 
 from dataclasses import dataclass
 
 from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, RenderResult
-from rich.segment import Segment
-from rich.style import Style
+from rich.text import Text
 
-_FAINT = Style(dim=True)
+LEAST = 8  # cells that the text gets, however long its prefix
 
 
 @dataclass(frozen=True, slots=True)
-class Folded:
-    """A renderable made by `fold`."""
+class Hanging:
+    """A renderable: one line of text behind its prefixes."""
 
-    text: str
-    first: str
-    further: str
+    first: Text
+    further: Text
+    body: Text
+    exact: bool
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        del console
-        room = max(2, options.max_width - cell_len(self.first))
-        for number, piece in enumerate(pieces(self.text, room)):
-            yield Segment(self.further if number else self.first, _FAINT)
-            yield Segment(piece)
-            yield Segment.line()
+        """The rows."""
+        room = max(LEAST, options.max_width - cell_len(self.first.plain))
+        rows = cut(self.body, room) if self.exact else self.body.wrap(console, room, overflow="fold")
+        for number, row in enumerate(rows):
+            row.no_wrap, row.overflow = True, "ignore"
+            yield Text.assemble(self.further if number else self.first, row, no_wrap=True, overflow="ignore")
 
 
-def fold(text: str, first: str, further: str) -> Folded:
-    """A renderable: `text`, which must be sanitized, behind `first`, its further rows behind `further`."""
-    return Folded(text.replace("\t", "    "), first, further)
+def hang(first: Text | str, body: Text | str, further: Text | str | None = None) -> Hanging:
+    """Words behind `first`; further rows behind `further`, or behind as many blanks."""
+    return _hanging(first, body, further, exact=False)
 
 
-def pieces(text: str, width: int) -> list[str]:
-    """The text in pieces of at most `width` cells (at least 2); joined they are the text."""
-    out: list[str] = []
-    piece, used = "", 0
-    for char in text:
+def fold(first: Text | str, body: Text | str, further: Text | str | None = None) -> Hanging:
+    """Text that is folded at the cell; tabs are four blanks."""
+    return _hanging(first, body, further, exact=True)
+
+
+def _hanging(first: Text | str, body: Text | str, further: Text | str | None, *, exact: bool) -> Hanging:
+    head = Text(first) if isinstance(first, str) else first
+    if further is None:
+        further = " " * cell_len(head.plain)
+    text = Text(body) if isinstance(body, str) else body.copy()
+    text.expand_tabs(4)
+    return Hanging(head, Text(further) if isinstance(further, str) else further, text, exact)
+
+
+def cut(text: Text, width: int) -> list[Text]:
+    """The text in rows of at most `width` cells (at least 2); joined they are the text."""
+    offsets, used = [], 0
+    for offset, char in enumerate(text.plain):
         cells = cell_len(char)
         if used + cells > width:
-            out.append(piece)
-            piece, used = "", 0
-        piece += char
+            offsets.append(offset)
+            used = 0
         used += cells
-    return [*out, piece]
+    return list(text.divide(offsets)) if offsets else [text]

@@ -19,7 +19,7 @@ class Pastes:
 
     def mark(self, text: str) -> str:
         """What is to be inserted for a pasted text: a mark, or a short text itself."""
-        lines = text.count("\n") + 1
+        lines = text.rstrip("\n").count("\n") + 1
         if lines < LONG_LINES and len(text) < LONG_CHARS:
             return text
         size = f"{lines:,} lines" if lines >= LONG_LINES else f"{len(text):,} characters"

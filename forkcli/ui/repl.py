@@ -30,6 +30,7 @@ from forkcli.ui.item import Item
 from forkcli.ui.line import PromptLine, ShellLine, SlashLine, find, parse
 from forkcli.ui.look import FAINT, look_of
 from forkcli.ui.markdown import warm_up
+from forkcli.ui.panel import Panel
 from forkcli.ui.ports import Answer, Choice, Driver, Pager, Past, Question, Quit, Refill, Shown, Slash
 from forkcli.ui.sanitize import one_line
 from forkcli.ui.shown import item_of_shown, shell_item
@@ -106,7 +107,7 @@ class Repl:
         async with self._asking:
             self._front.write([question_item(question, self._look)])
             panel = Approval(question, self._look, self._clock)
-            await self._front.ask(panel)
+            await self._ask(panel)
             return panel.answer or "no"
 
     def show_past(self, entries: Sequence[e.Entry], agent: str = "main") -> None:
@@ -277,8 +278,15 @@ class Repl:
     async def _pick(self, choice: Choice) -> str | None:
         async with self._asking:
             panel = Picker(choice, self._look)
-            await self._front.ask(panel)
+            await self._ask(panel)
             return panel.picked
+
+    async def _ask(self, panel: Panel) -> None:
+        self._stage.asking = True
+        try:
+            await self._front.ask(panel)
+        finally:
+            self._stage.asking = False
 
     async def _show(self, shown: Shown) -> None:
         match shown:

@@ -3,7 +3,7 @@
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from forkcli.ui.diff import diff_text
+from forkcli.ui.diff import diff_lines
 from forkcli.ui.figures import count, seconds
 from forkcli.ui.fold import fold
 from forkcli.ui.item import Item
@@ -23,7 +23,7 @@ def item_of_shown(shown: Shown, look: Look) -> Item | None:
         case MarkdownText(text=text):
             return Item(markdown(text))
         case Diff(text=text):
-            return Item(diff_text(text, look) if text.strip() else Text("no changes", FAINT))
+            return Item(Group(*diff_lines(text, look)) if text.strip() else Text("no changes", FAINT))
         case Table():
             return Item(_table(shown))
         case _:
@@ -58,7 +58,7 @@ def shell_item(command: str, end: ShellEnd, look: Look) -> Item:
     if facts:
         head.append(look.sep + look.sep.join(facts), BAD if how else FAINT)
     bar, wrap = f"  {look.bar} ", f"  {look.wrap} "
-    body: list[RenderableType] = [fold(line, bar, wrap) for line in shown]
+    body: list[RenderableType] = [fold(Text(bar, FAINT), line, Text(wrap, FAINT)) for line in shown]
     if len(lines) > len(shown):
         body.insert(0, Text(f"{bar}{look.more} {count(len(lines) - len(shown), 'more line')}", FAINT))
     return Item(Group(head, *body))

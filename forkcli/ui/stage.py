@@ -26,6 +26,7 @@ class Stage:
         self.pending = Pending()
         self.errand: Errand | None = None
         self.shown_agent = "main"
+        self.asking = False  # the user is asked something
         self._look = look
         self._clock = clock
         self._paper = Paper(look.colours)
@@ -58,8 +59,8 @@ class Stage:
         for agent, feed in self._feeds.items():
             if agent == self.shown_agent:
                 rows = self._streamed(feed.streaming, width)
-            under += [self._prefixed(agent, line) for line in feed.live(spin)]
-        if self.errand is not None:
+            under += [self._prefixed(agent, line) for line in feed.live(spin, asking=self.asking)]
+        if self.errand is not None and not self.asking:
             under += self.errand.lines(self._clock(), self._look, spin)
         under += self.pending.lines(self._look, running=self.busy)
         lower = [line for text in under for line in self._row(text, width)]
