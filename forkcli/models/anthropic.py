@@ -29,6 +29,8 @@ from forkcli.models.wire import Wire
 if TYPE_CHECKING:
     import httpx2
 
+FEW_STREAMS = 8  # up to here events are passed on as they come
+LONGEST_PAUSE_S = 0.05
 MOST_LESSONS = 8  # refused fields in one call
 _REFUSED_FIELD = frozenset({400, 422})
 
@@ -57,6 +59,7 @@ class AnthropicModel:
         self._memory = EndpointMemory(memory_file or cache_file())
         self._fixed = caps
         self._caps: dict[str, Caps] = {}
+        self._streams = 0
         self._told: dict[str, ModelLimits] = {}
         self._asked: set[str] = set()
         self._asking: set[asyncio.Task[None]] = set()
@@ -69,15 +72,18 @@ class AnthropicModel:
         if (error := self.key_error()) is not None:
             raise ModelError(ModelFault.AUTH, "; ".join((error.sentence, *error.hints)))
         response, dropped = await self._open(request)
+        self._streams += 1
         try:
             for what in dropped:
                 yield {"type": "left_out", "what": what}
             yield {"type": "request_id", "request_id": response.headers.get("request-id", "")}
             self._ask_for_limits(catalog.full_name(request.model))
-            async with aclosing(stream_events(response, self.endpoint.shown, self._idle_s)) as events:
+            events = stream_events(response, self.endpoint.shown, self._idle_s, self._pause_s)
+            async with aclosing(events):
                 async for event in events:
                     yield event
         finally:
+            self._streams -= 1
             await response.aclose()
 
     async def limits(self, model: str) -> ModelLimits:
@@ -96,6 +102,7 @@ class AnthropicModel:
     def preload(self) -> None:
         """Import the SDK and make its client: most of a second, best spent in a thread while something else goes on."""
         self._wire.client()
+        self.cost_usd(catalog.DEFAULT_MODEL, Usage())  # loads the price list, where there are prices
 
     async def close(self) -> None:
         """Close all connections."""
@@ -137,6 +144,10 @@ class AnthropicModel:
         self._caps[model] = after
         if self._fixed is None and (after.thinking_blocks or after == LEAST):
             self._memory.learn_caps(self._key(model), after)  # refused thinking is a matter of one conversation
+
+    def _pause_s(self) -> float:
+        """How long a stream lets bytes gather: reading is what costs, so many streams read less often."""
+        return min(LONGEST_PAUSE_S, max(0, self._streams - FEW_STREAMS) * 0.0005)
 
     def _key(self, model: str) -> str:
         return f"{self.endpoint.shown} {model}"
