@@ -12,7 +12,7 @@ from pathlib import Path
 from forkcli.core.entries import ToolFacts
 from forkcli.core.messages import Block, Json, text_block
 from forkcli.engine.ports import Command, CommandEnd, RunningCommand, ToolEnv, ToolOutcome
-from forkcli.errors import ForkError
+from forkcli.errors import ForkError, Kind
 from forkcli.tools.hints import exit_note, sandbox_hint
 from forkcli.tools.output import Shown, shown
 from forkcli.tools.permit import Permit, permit
@@ -117,9 +117,16 @@ def _keep(output: Shown, end: CommandEnd, spool: Path) -> bool:
         spool.unlink(missing_ok=True)
         return False
     if not end.spooled:
-        spool.write_text(end.head + end.tail, encoding="utf-8", errors="replace")
-        spool.chmod(0o600)
+        _save(spool, (end.head + end.tail).encode(errors="replace"))
     return True
+
+
+def _save(path: Path, data: bytes) -> None:
+    try:
+        path.touch(0o600, exist_ok=False)
+        path.write_bytes(data)
+    except OSError as error:
+        raise ForkError(f"the output could not be saved to {path}: {error.strerror}", kind=Kind.STORAGE) from error
 
 
 def _told(output: str, end: CommandEnd, timeout_s: float, env: ToolEnv) -> str:

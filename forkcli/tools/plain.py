@@ -29,7 +29,7 @@ def plain(text: str) -> str:
     state, NUL shown as `␀`."""
     text = _ESCAPES.sub("", text) if "\x1b" in text or "\x9b" in text or "\x9d" in text else text
     if "\r" in text:
-        text = "\n".join(map(_last_state, re.sub(r"\r+\n", "\n", text).split("\n")))
+        text = "\n".join(map(_last_state, text.split("\n")))
     if "\x08" in text:
         text = _erased(text)
     return _CONTROLS.sub("", text).replace("\x00", "␀")

@@ -88,8 +88,8 @@ def test_an_animation_is_shown_by_its_first_frame() -> None:
 
 
 def test_what_is_too_large_as_png_is_sent_as_jpeg_under_the_limit() -> None:
-    noise = Image.effect_noise((1500, 1500), 200).convert("RGB")
-    noise.putalpha(Image.effect_noise((1500, 1500), 200))
+    noise = Image.effect_noise((1100, 1100), 200).convert("RGB")
+    noise.putalpha(Image.effect_noise((1100, 1100), 200))
     shown = image_block(saved(noise, "PNG", compress_level=1), "x")
     assert opened(shown.block).format == "JPEG"
     assert len(shown.block["source"]["data"]) < 5_000_000
