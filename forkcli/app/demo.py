@@ -1,12 +1,83 @@
-"""`fork demo`: the real REPL or pipe, the real tools, a scripted model; in a temporary repository with a real bug."""
+"""`fork demo`: the real screen, the real tools, a scripted model, in a temporary repository with a real bug.
 
+Without a sandbox only the commands of its own script run, and that is said.
+"""
+
+import asyncio
 import sys
 import tempfile
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from forkcli.app import oneshot
+from forkcli.app.interactive import converse
+from forkcli.commands.found import read_found
+from forkcli.commands.show import agent_view
+from forkcli.commands.tree import session_tree
 from forkcli.config import Settings
-from forkcli.models.scripted.demo import DEMO_PROMPT, demo_script, make_project
+from forkcli.engine.ports import Answer, Question
+from forkcli.models.catalog import DEFAULT_MODEL
+from forkcli.models.scripted.demo import DEMO_COMMANDS, DEMO_PROMPT, demo_script, make_project
 from forkcli.models.scripted.server import ScriptedServer
 from forkcli.store.scratch import Scratch
+from forkcli.ui import tables
+
+BEFORE = """\
+This is a demonstration. The model is a script that ships with fork: its words were written beforehand, and its token
+figures are computed by a local model of the cache rules. The repository, the bug, the tools and the files are real.
+"""
+AFTER = """\
+
+What happened is in files. This one was a temporary repository; in yours it is the same:
+
+  cd {project}
+  ls -R .fork               everything fork keeps
+  git diff                  what the agent changed
+
+$ fork tree
+{tree}
+$ fork show
+{card}
+To work on a project of your own: set ANTHROPIC_API_KEY, or point --base-url at a local server that speaks the
+Messages API, and run `fork` in it.
+"""
+
+
+class OwnCommands:
+    """Answers for the person where there is no sandbox: the demo's own commands run, nothing else does."""
+
+    interactive = True
+
+    async def ask(self, question: Question) -> Answer:
+        """Allow the commands of the script."""
+        if question.command not in DEMO_COMMANDS:
+            return "no"
+        sys.stderr.write("no sandbox works here: the demo runs its own command without one (`fork doctor` says why)\n")
+        return "once"
+
+
+def run(settings: Settings) -> int:
+    """Run the demonstration; returns the exit code."""
+    project = make_project(Path(tempfile.mkdtemp(prefix="fork-demo-")).resolve())
+    on_terminal = sys.stdin.isatty() and sys.stdout.isatty()
+    sys.stdout.write(BEFORE + "\n")
+    sys.stdout.flush()
+    with ScriptedServer(demo_script()) as server:
+        demo = Settings(
+            cwd=project,
+            project=project,
+            prompt=DEMO_PROMPT,
+            model=DEFAULT_MODEL,
+            base_url=server.base_url,
+            verbose=settings.verbose,
+        )
+        if on_terminal:
+            scratch = Scratch(project)
+            scratch.ensure()
+            code = asyncio.run(converse(demo, scratch, ask=OwnCommands(), once=True))
+        else:
+            code = oneshot.run(replace(demo, print_=True), None, ask=OwnCommands())
+    tree = tables.tree(session_tree(project, None), None)
+    card = tables.agent(agent_view(read_found(project, None, None)))
+    sys.stdout.write(AFTER.format(project=project, tree=tree, card=card))
+    return code

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from forkcli.app.asking import prompt_entry
 from forkcli.app.attach import attachments
@@ -16,10 +17,10 @@ from forkcli.core.history import History
 from forkcli.core.ids import MAIN
 from forkcli.engine.agent import Stop
 from forkcli.engine.loop import prompt_turn, resume_turn
-from forkcli.engine.ports import Command
+from forkcli.engine.ports import Command, CommandEnd
 from forkcli.errors import ForkError
 from forkcli.models.catalog import DEFAULT_MODEL, full_name
-from forkcli.store.data import keep_data, shortened
+from forkcli.store.data import Kept, keep_data, measure, shortened
 from forkcli.store.inbox import put_message
 from forkcli.ui.ports import ShellEnd, Slash, Status
 from forkcli.workspace.git import quick_branch
@@ -34,6 +35,7 @@ class ReplDriver:
         self.around = around
         self.session = session
         self.commands: Sequence[Slash] = ()
+        self.after_turn: Callable[[], None] = lambda: None
         self._window = 0
 
     # --- what the screen asks for ---------------------------------------------------------------------------------
@@ -93,6 +95,7 @@ class ReplDriver:
         attached = await attachments(session, text)
         await prompt_turn(session.agent, session.rig, prompt_entry(session, text, None, "repl", attached))
         await self.measure()
+        self.after_turn()
 
     async def finish(self, version: str) -> None:
         """Go on with the unfinished turn."""
@@ -124,7 +127,7 @@ class ReplDriver:
         end = await running.wait()
         gap = "\n[…]\n" if end.tail else ""
         shown = f"{end.head}{gap}{end.tail}"
-        told = shortened(keep_data([shown.encode()], spool), self.around.settings.project)
+        told = shortened(_kept(end, shown, spool), self.around.settings.project)
         code = "killed" if end.exit_code is None else f"exit code {end.exit_code}"
         session.agent.record(Notice(f"The user ran `{command}` in {cwd} ({code}):\n{told.rstrip() or '[no output]'}"))
         return ShellEnd(shown, end.exit_code, time.monotonic() - begun)
@@ -164,6 +167,14 @@ class ReplDriver:
     def asked(self) -> bool:
         """Whether anything was asked in the open session."""
         return any(isinstance(entry.body, Prompt) for entry in self.history.entries)
+
+
+def _kept(end: CommandEnd, shown: str, spool: Path) -> Kept:
+    """The output as it is told to the model: what is too long for that lies whole in the file `spool`."""
+    if not end.spooled:
+        return keep_data([shown.encode()], spool)
+    with spool.open("rb") as file:
+        return measure(file, spool, end.total)
 
 
 def _newest_answer(entries: Sequence[Entry]) -> Assistant | None:

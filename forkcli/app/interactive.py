@@ -1,6 +1,7 @@
 """The REPL's beginning and end: the prompt is on screen first, the SDK and the sandbox come while the person types."""
 
 import asyncio
+import sys
 from pathlib import Path
 
 from forkcli.app.driver import ReplDriver
@@ -8,13 +9,16 @@ from forkcli.app.parts import build_model, patience, warm
 from forkcli.app.session import Session, Surroundings, resume_session
 from forkcli.app.slashes import slashes_for
 from forkcli.config import Settings
-from forkcli.core.events import Event
+from forkcli.core.decide import is_unfinished
+from forkcli.core.events import Event, Warned
 from forkcli.core.ids import MAIN, AgentId
 from forkcli.engine.agent import Approvals
-from forkcli.engine.ports import Answer, Question
+from forkcli.engine.ports import Answer, Ask, Question
 from forkcli.store.scratch import Scratch
 from forkcli.ui.repl import Repl
+from forkcli.ui.sanitize import sanitize
 from forkcli.workspace.base import open_workspace
+from forkcli.workspace.project import is_risky_root
 
 WARM_S = 0.2  # after the prompt is there, the SDK is imported
 
@@ -39,31 +43,51 @@ class Screen:
 
 def run(settings: Settings) -> int:
     """Run the REPL until it is quit; returns the exit code. Raises ForkError for what stops it before."""
+    if is_risky_root(settings.project) and not _agreed(settings.project):
+        return 0
     scratch = Scratch(settings.project)
     scratch.ensure()
     return asyncio.run(converse(settings, scratch))
 
 
-async def converse(settings: Settings, scratch: Scratch) -> int:
-    """The REPL on this project."""
+async def converse(settings: Settings, scratch: Scratch, *, ask: Ask | None = None, once: bool = False) -> int:
+    """The REPL on this project. `ask` answers for the person; with `once` it ends after the first turn."""
     screen = Screen()
     model = build_model(settings)
     workspace = open_workspace(settings.project, settings.add_dirs)
-    around = Surroundings(
-        settings, scratch, model, workspace, Approvals(screen), patience(interactive=True), screen.on_event
-    )
+    approvals = Approvals(ask or screen)
+    around = Surroundings(settings, scratch, model, workspace, approvals, patience(interactive=True), screen.on_event)
     try:
         driver = ReplDriver(around, _resumed(around))
         driver.commands = slashes_for(driver)
         await driver.measure()
-        screen.repl = Repl(driver, history_path=_input_history(settings))
-        if driver.session is not None:
-            screen.repl.show_past(driver.history.entries, driver.session.agent.id)
+        screen.repl = repl = Repl(driver, history_path=_input_history(settings))
+        if once:
+            driver.after_turn = repl.quit
+        _show_past(driver, screen)
         asyncio.get_running_loop().call_later(WARM_S, warm, model)
-        return await screen.repl.run(settings.prompt)
+        return await repl.run(settings.prompt)
     finally:
         await workspace.close()
         await model.close()
+
+
+def _show_past(driver: ReplDriver, screen: Screen) -> None:
+    """What happened in the session that is gone on with, and what is left to do in it."""
+    if driver.session is None or screen.repl is None:
+        return
+    agent = driver.session.agent.id
+    screen.repl.show_past(driver.history.entries, agent)
+    if is_unfinished(driver.history):
+        screen.on_event(Warned(agent, "the last turn was not finished: /continue goes on with it, a prompt leaves it"))
+
+
+def _agreed(root: Path) -> bool:
+    sys.stderr.write(
+        sanitize(f"{root} is no project but a home directory, or holds one. Work here all the same? [y/N] ")
+    )
+    sys.stderr.flush()
+    return sys.stdin.readline().strip().lower() in {"y", "yes"}
 
 
 def _resumed(around: Surroundings) -> Session | None:

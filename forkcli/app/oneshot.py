@@ -17,6 +17,7 @@ from forkcli.core.decide import Finish, is_unfinished
 from forkcli.core.ids import MAIN, AgentId
 from forkcli.engine.agent import Approvals, Stop
 from forkcli.engine.loop import prompt_turn, resume_turn
+from forkcli.engine.ports import Ask
 from forkcli.errors import ForkError, Kind
 from forkcli.store.data import Kept, keep_data
 from forkcli.store.scratch import Scratch
@@ -27,7 +28,7 @@ from forkcli.workspace.project import is_risky_root
 SIGNALS = {signal.SIGINT: Kind.INTERRUPTED, signal.SIGTERM: Kind.TERMINATED, signal.SIGHUP: Kind.TERMINATED}
 
 
-def run(settings: Settings, stdin: BinaryIO | None) -> int:
+def run(settings: Settings, stdin: BinaryIO | None, ask: Ask | None = None) -> int:
     """Answer and return the exit code. Raises ForkError for what stops it before or beside the turn."""
     model = build_model(settings)
     if is_risky_root(settings.project):
@@ -41,7 +42,7 @@ def run(settings: Settings, stdin: BinaryIO | None) -> int:
     scratch.ensure()
     workspace = open_workspace(settings.project, settings.add_dirs)
     pipe = Pipe(settings.output_format, sys.stdout, sys.stderr, verbose=settings.verbose)
-    asked = Approvals(NobodyToAsk())
+    asked = Approvals(ask or NobodyToAsk())
     around = Surroundings(settings, scratch, model, workspace, asked, patience(interactive=False), pipe.on_event)
     session = _open(around)
     # Read before the event loop runs: a signal ends the waiting for data at once.

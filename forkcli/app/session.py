@@ -65,9 +65,13 @@ def new_session(around: Surroundings) -> Session:
     """Make a session and its root agent. Raises ForkError(STORAGE) if it cannot be saved."""
     session = around.scratch.new_session()
     lock = lock_session(around.scratch.session_folder(session))
-    files = create_agent(around.scratch.agent_folder(session, MAIN))
-    opened = _joined(around, session, files, History(), lock)
-    opened.agent.record(line_one(around.settings, session))
+    try:
+        files = create_agent(around.scratch.agent_folder(session, MAIN))
+        opened = _joined(around, session, files, History(), lock)
+        opened.agent.record(line_one(around.settings, session))
+    except BaseException:
+        lock.release()
+        raise
     return opened
 
 

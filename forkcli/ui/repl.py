@@ -110,6 +110,10 @@ class Repl:
             await self._ask(panel)
             return panel.answer or "no"
 
+    def quit(self) -> None:
+        """End the REPL, as `/quit` does."""
+        self._front.quit()
+
     def show_past(self, entries: Sequence[e.Entry], agent: str = "main") -> None:
         """Show what happened before."""
         self._front.write(self._stage.past(entries, agent))

@@ -12,13 +12,14 @@ from forkcli.core.messages import Block, Json, calls_of, text_of
 from forkcli.models.scripted.demo_project import make_project
 from forkcli.models.scripted.script import Reply, blocks_of, call, result_text, say, think
 
-__all__ = ["DEMO_PROMPT", "demo_script", "make_project"]
+__all__ = ["DEMO_COMMANDS", "DEMO_PROMPT", "demo_script", "make_project"]
 
 DEMO_PROMPT = "A test of this project fails. Find out why, fix the bug, and show that the tests pass."
 TOKENS_PER_S = 160.0
 
 _FILE = "tally/split.py"
 _TESTS = "python3 -m unittest"
+DEMO_COMMANDS = frozenset({_TESTS})  # all that the script ever runs
 _BUG = "    return [cents * weight // whole for weight in weights]\n"
 _FIX = """    shares = [cents * weight // whole for weight in weights]
     # Rounding down leaves a few cents over: they go to the largest remainders.
