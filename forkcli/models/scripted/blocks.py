@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from forkcli.core.messages import Block
-from forkcli.models.scripted.refusal import RefusalError, need
+from forkcli.models.scripted.refusal import RefusalError, among, need
 
 _ID = re.compile(r"[a-zA-Z0-9_-]+")
 _IMAGES = ("image/jpeg", "image/png", "image/gif", "image/webp")
@@ -35,7 +35,7 @@ def check_block(block: Any, role: str, where: str) -> None:
     kind = block.get("type")
     need(kind is not None, f"{where}.type: Field required")
     expected = _IN_ROLE[role]
-    if kind not in expected:
+    if not among(kind, expected):
         tags = ", ".join(f"'{tag}'" for tag in sorted(expected))
         text = f"{where}: Input tag '{kind}' found using 'type' does not match any of the expected tags: {tags}"
         raise RefusalError(text)
@@ -67,9 +67,8 @@ def _check_image(block: Block, where: str) -> None:
     if source.get("type") == "url":
         return
     need(source.get("type") == "base64", f"{where}.image.source.type: Input should be 'base64' or 'url'")
-    need(
-        source.get("media_type") in _IMAGES, f"{where}.image.source.base64.media_type: Input should be one of {_IMAGES}"
-    )
+    kind = source.get("media_type")
+    need(among(kind, _IMAGES), f"{where}.image.source.base64.media_type: Input should be one of {_IMAGES}")
     data = source.get("data")
     need(isinstance(data, str) and data, f"{where}.image.source.base64.data: Field required")
     too_big = f"{where}.image.source.base64: image exceeds 5 MB maximum: {len(data)} bytes > {MAX_IMAGE_BYTES} bytes"

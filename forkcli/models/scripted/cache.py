@@ -154,7 +154,7 @@ def _message_settings(request: Json, model: ModelInfo) -> Json:
     if model.always_thinks and thinking == {"type": "adaptive"}:
         thinking = None
     output = dict(request.get("output_config") or {})
-    if output.get("effort") == model.effort:
+    if "effort" in output and output["effort"] == model.effort:
         del output["effort"]
     return {"thinking": thinking, "output": output, "tool_choice": _setting(request, "tool_choice")}
 

@@ -1,5 +1,7 @@
 """Error answers in the API's shape. It decides nothing: whoever finds the error says what it is."""
 
+from collections.abc import Iterable
+
 from forkcli.core.messages import Json
 from forkcli.models.scripted.faults import ERROR_TYPES
 
@@ -17,6 +19,11 @@ class RefusalError(Exception):
 def error_body(kind: str, message: str, request_id: str) -> Json:
     """The JSON of an error answer, and of an `error` event."""
     return {"type": "error", "error": {"type": kind, "message": message}, "request_id": request_id}
+
+
+def among(value: object, options: Iterable[str]) -> bool:
+    """Whether a value out of a request, of whatever type, is one of these strings."""
+    return isinstance(value, str) and value in options
 
 
 def need(fine: object, message: str) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 from forkcli.core.messages import Block, Json, calls_of
 from forkcli.models.scripted.blocks import check_block
 from forkcli.models.scripted.catalog import ModelInfo
-from forkcli.models.scripted.refusal import RefusalError, need
+from forkcli.models.scripted.refusal import RefusalError, among, need
 from forkcli.models.scripted.script import blocks_of
 
 _ROLES = ("user", "assistant", "system")
@@ -26,6 +26,10 @@ def check_messages(messages: Any, model: ModelInfo, paused: Paused) -> None:
         _check_message(message, f"messages.{i}", last=i == len(messages) - 1)
     _check_roles(messages, model, paused)
     _check_calls(messages)
+    need(
+        model.prefill or messages[-1]["role"] != "assistant" or paused(blocks_of(messages[-1]["content"])),
+        "This model does not support assistant message prefill. The conversation must end with a user message.",
+    )
 
 
 def _check_message(message: Any, where: str, *, last: bool) -> None:
@@ -33,7 +37,7 @@ def _check_message(message: Any, where: str, *, last: bool) -> None:
     for name in message:
         need(name in {"role", "content"}, f"{where}.{name}: Extra inputs are not permitted")
     role = message.get("role")
-    need(role in _ROLES, f"{where}.role: Input should be 'user' or 'assistant'")
+    need(among(role, _ROLES), f"{where}.role: Input should be 'user' or 'assistant'")
     need("content" in message, f"{where}.content: Field required")
     content = message["content"]
     need(isinstance(content, str | list), f"{where}.content: Input should be a valid string or list")
@@ -72,10 +76,6 @@ def _check_roles(messages: list[Json], model: ModelInfo, paused: Paused) -> None
         )
         if "system" in pair:
             _check_system(pair, model)
-    need(
-        model.prefill or messages[-1]["role"] != "assistant" or paused(blocks_of(messages[-1]["content"])),
-        "This model does not support assistant message prefill. The conversation must end with a user message.",
-    )
 
 
 def _check_system(pair: tuple[str, str], model: ModelInfo) -> None:

@@ -198,7 +198,7 @@ async def _take(playlist: Playlist, body: Json) -> Reply:
 def _parse(raw: bytes) -> Json:
     try:
         body = json.loads(raw)
-    except ValueError as bad:
+    except (ValueError, RecursionError) as bad:
         raise RefusalError(f"The request body is not valid JSON: {bad}") from bad
     need(isinstance(body, dict), "Input should be a valid dictionary")
     parsed: Json = body

@@ -13,7 +13,7 @@ from forkcli.models.scripted.blocks import check_block
 from forkcli.models.scripted.cache import can_hold_mark, prompt_tokens
 from forkcli.models.scripted.catalog import EFFORTS, ModelInfo
 from forkcli.models.scripted.parts import Part, parts_of
-from forkcli.models.scripted.refusal import RefusalError, need
+from forkcli.models.scripted.refusal import RefusalError, among, need
 from forkcli.models.scripted.rules import Paused, check_messages
 from forkcli.models.scripted.script import blocks_of
 from forkcli.models.scripted.signatures import check_signatures
@@ -90,13 +90,17 @@ def _check_size(request: Json, model: ModelInfo) -> None:
         f"max_tokens: {size} > {limit}, which is the maximum allowed number of output tokens for {model.id}",
     )
     if size == 0:
-        thinking = (request.get("thinking") or {}).get("type") == "enabled"
-        forced = (request.get("tool_choice") or {}).get("type") in {"any", "tool"}
-        shaped = "format" in (request.get("output_config") or {})
         need(
-            not (request.get("stream") or thinking or forced or shaped),
+            not (request.get("stream") or _asks_much(request)),
             "max_tokens: 0 cannot be combined with stream, enabled thinking, a forced tool or an output format",
         )
+
+
+def _asks_much(request: Json) -> bool:
+    """Whether a request asks for what an empty answer cannot give."""
+    values = [request.get(name) for name in ("thinking", "tool_choice", "output_config")]
+    thinking, choice, output = (value if isinstance(value, dict) else {} for value in values)
+    return thinking.get("type") == "enabled" or among(choice.get("type"), ("any", "tool")) or "format" in output
 
 
 def _check_system(system: Any) -> None:
@@ -133,8 +137,10 @@ def _check_settings(request: Json, model: ModelInfo) -> None:
     choice = request.get("tool_choice")
     need(choice is None or isinstance(choice, dict), "tool_choice: Input should be a valid dictionary")
     kind = (choice or {}).get("type", "auto")
-    need(kind in {"auto", "any", "tool", "none"}, f"tool_choice: Input tag '{kind}' does not match any expected tag")
-    need(kind in {"auto", "none"} or model.forced_tools, f"tool_choice: '{kind}' is not supported on this model")
+    need(
+        among(kind, ("auto", "any", "tool", "none")), f"tool_choice: Input tag '{kind}' does not match any expected tag"
+    )
+    need(among(kind, ("auto", "none")) or model.forced_tools, f"tool_choice: '{kind}' is not supported on this model")
 
 
 def _check_thinking(thinking: Any, model: ModelInfo) -> None:
@@ -142,12 +148,12 @@ def _check_thinking(thinking: Any, model: ModelInfo) -> None:
         return
     need(isinstance(thinking, dict), "thinking: Input should be a valid dictionary")
     kind = thinking.get("type")
-    need(kind in model.thinking, f'"thinking.type.{kind}" is not supported for this model.')
+    need(among(kind, model.thinking), f'"thinking.type.{kind}" is not supported for this model.')
     for name in thinking:
         known = name in {"type", "display", "budget_tokens", "block_binding"}
         need(known, f"thinking.{kind}.{name}: Extra inputs are not permitted")
     display = thinking.get("display", "omitted")
-    need(display in {"summarized", "omitted"}, "thinking.display: Input should be 'summarized' or 'omitted'")
+    need(among(display, ("summarized", "omitted")), "thinking.display: Input should be 'summarized' or 'omitted'")
 
 
 def _check_output(output: Any, model: ModelInfo) -> None:
@@ -156,7 +162,7 @@ def _check_output(output: Any, model: ModelInfo) -> None:
         need(name in {"effort", "format", "task_budget"}, f"output_config.{name}: Extra inputs are not permitted")
     effort = (output or {}).get("effort")
     need(effort is None or model.effort, "This model does not support the effort parameter.")
-    need(effort is None or effort in EFFORTS, f"output_config.effort: Input should be one of {EFFORTS}")
+    need(effort is None or among(effort, EFFORTS), f"output_config.effort: Input should be one of {EFFORTS}")
 
 
 def _check_marks(request: Json, parts: Sequence[Part]) -> None:
@@ -180,6 +186,6 @@ def _check_marks(request: Json, parts: Sequence[Part]) -> None:
 def check_mark(mark: Any, where: str) -> None:
     """Refuse a cache mark of an unknown kind."""
     need(isinstance(mark, dict) and mark.get("type") == "ephemeral", f"{where}.type: Input should be 'ephemeral'")
-    need(mark.get("ttl", "5m") in {"5m", "1h"}, f"{where}.ttl: Input should be '5m' or '1h'")
+    need(among(mark.get("ttl", "5m"), ("5m", "1h")), f"{where}.ttl: Input should be '5m' or '1h'")
     for name in mark:
         need(name in {"type", "ttl"}, f"{where}.{name}: Extra inputs are not permitted")
