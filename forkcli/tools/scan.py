@@ -11,6 +11,8 @@ SHOWN_BYTES = 64 * 1024
 PIECE = 1 << 20
 COUNTED_BYTES = 10 << 20  # a file up to this size is read to its end, to tell how many lines it has
 _BOM = b"\xef\xbb\xbf"
+_ROW_BYTES = 8  # what a line's number adds
+_MOST_LINES = SHOWN_BYTES // _ROW_BYTES + 1  # more are never shown
 _LINE_BYTES = 4 * LINE_CHARS  # so many bytes hold LINE_CHARS characters, whatever they are
 
 
@@ -75,19 +77,22 @@ class _Scan:
 
     def feed(self, piece: bytes) -> None:
         """The next bytes of the file."""
-        newlines = piece.count(b"\n")
-        if self.line + newlines < self.found.first:
-            self.line += newlines
+        if self.full:
             return
-        at = 0
-        while not self.full:
-            end = piece.find(b"\n", at)
-            if end < 0:
-                self._take(piece[at:])
+        skipped = self.found.first - self.line
+        if skipped > 0:
+            newlines = piece.count(b"\n")
+            if newlines < skipped:
+                self.line += newlines
                 return
-            self._take(piece[at:end])
-            self._end_line(newline=True)
-            at = end + 1
+            piece = piece.split(b"\n", skipped)[-1]
+            self.line = self.found.first
+        *ended, begun = piece.split(b"\n", min(self._before - self.line, _MOST_LINES))
+        for part in ended:
+            self._take(part)
+            if self._end_line(newline=True):
+                return
+        self._take(begun)
 
     def close(self) -> None:
         """The file is at its end: a last line without newline counts."""
@@ -95,38 +100,43 @@ class _Scan:
             self._end_line(newline=False)
 
     def _take(self, part: bytes) -> None:
-        if self.line < self.found.first or not part:
+        """More of the begun line."""
+        if not part:
+            return
+        if not self._begun and len(part) <= _LINE_BYTES:
+            self._begun, self._partial = True, part
             return
         self._begun = True
         room = _LINE_BYTES - len(self._partial)
         self._partial += part[:room]
         self._cut += max(len(part) - room, 0)
 
-    def _end_line(self, *, newline: bool) -> None:
-        if self.line >= self.found.first:
-            self._show(newline=newline)
+    def _end_line(self, *, newline: bool) -> bool:
+        """The begun line is whole; whether nothing more will be shown."""
+        self._show(self._partial, newline=newline)
         self.line += 1
         self._partial, self._cut, self._begun = b"", 0, False
         self.full = self.full or self.line >= self._before
+        return self.full
 
-    def _show(self, *, newline: bool) -> None:
-        raw = self._partial
+    def _show(self, raw: bytes, *, newline: bool) -> None:
         if newline and not self._cut:
             self.found.ended += 1
             if raw.endswith(b"\r"):
                 raw = raw[:-1]
                 self.found.crlf += 1
         text = raw.decode(errors="replace")
-        if not self._cut and "�" in text and not _decodes(raw):
+        if "�" in text and not self._cut and not _decodes(raw):
             self.found.undecodable = True
+        self._shown += len(raw) + _ROW_BYTES
         if len(text) > LINE_CHARS:
             more = len(raw) + self._cut - len(text[:LINE_CHARS].encode(errors="replace"))
+            self._shown += len(text[:LINE_CHARS].encode()) - len(raw)
             text = f"{text[:LINE_CHARS]} [… {max(more, 1):,} more bytes in this line]"
-        self._shown += len(text.encode()) + 8
         if self._shown > SHOWN_BYTES and self.found.texts:
             self.full = True
             return
-        self.found.texts.append(text.replace("\0", "␀"))
+        self.found.texts.append(text.replace("\0", "␀") if "\0" in text else text)
 
 
 def _decodes(raw: bytes) -> bool:
