@@ -21,7 +21,7 @@ HEAVY = (
 # Imports inside functions, for start-up time alone; none of them hides a cycle (the layers are tested on all imports).
 LAZY = frozenset({*(top(name) for name in HEAVY), "rich", "typer", "pygments"})
 # The doors and the composition root may also choose which of fork's own parts a run needs; nobody else may.
-DOORS = frozenset({"__main__.py", "cli.py", "launch.py", "app"})
+DOORS = frozenset({"__main__.py", "cli.py", "verbs.py", "launch.py", "app"})
 
 EFFECTS = """
 import importlib, json, pkgutil, sys
