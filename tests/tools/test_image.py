@@ -2,6 +2,7 @@
 
 import base64
 import io
+import os
 import struct
 import zlib
 
@@ -88,8 +89,7 @@ def test_an_animation_is_shown_by_its_first_frame() -> None:
 
 
 def test_what_is_too_large_as_png_is_sent_as_jpeg_under_the_limit() -> None:
-    noise = Image.effect_noise((1100, 1100), 200).convert("RGB")
-    noise.putalpha(Image.effect_noise((1100, 1100), 200))
+    noise = Image.frombytes("RGBA", (1100, 1100), os.urandom(4 * 1100 * 1100))
     shown = image_block(saved(noise, "PNG", compress_level=1), "x")
     assert opened(shown.block).format == "JPEG"
     assert len(shown.block["source"]["data"]) < 5_000_000
