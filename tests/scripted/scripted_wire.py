@@ -4,6 +4,7 @@ import json
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import anthropic
@@ -13,6 +14,13 @@ from forkcli.models.scripted import ScriptedServer
 Json = dict[str, Any]
 MODEL = "claude-opus-5-5"
 BASH: Json = {"name": "bash", "description": "runs", "input_schema": {"type": "object"}}
+
+
+@dataclass(frozen=True)
+class At:
+    """A server of which only the address is known."""
+
+    base_url: str
 
 
 def user(*content: str | Json) -> Json:
@@ -37,7 +45,7 @@ def ask(*messages: Json, **more: object) -> Json:
 
 
 @asynccontextmanager
-async def sdk(server: ScriptedServer, **options: Any) -> AsyncIterator[anthropic.AsyncAnthropic]:
+async def sdk(server: ScriptedServer | At, **options: Any) -> AsyncIterator[anthropic.AsyncAnthropic]:
     """The real SDK, without retries of its own."""
     given = {"api_key": "test", "max_retries": 0, "timeout": 10.0, **options}
     async with anthropic.AsyncAnthropic(base_url=server.base_url, **given) as client:
@@ -51,7 +59,9 @@ async def events(client: anthropic.AsyncAnthropic, body: Json) -> list[Json]:
         return [event.to_dict() async for event in stream]
 
 
-def post(server: ScriptedServer, body: Json | bytes, path: str = "/v1/messages", **headers: str) -> tuple[int, Json]:
+def post(
+    server: ScriptedServer | At, body: Json | bytes, path: str = "/v1/messages", **headers: str
+) -> tuple[int, Json]:
     """One request over a socket of its own: status and body of the answer."""
     named = {"x-api-key": "test", **{name.replace("_", "-"): value for name, value in headers.items()}}
     lines = [f"{name}: {value}" for name, value in named.items() if value]
@@ -67,14 +77,14 @@ def http(body: Json | bytes, *headers: str, path: str = "/v1/messages", key: str
     return (f"POST {path} HTTP/1.1\r\n" + "\r\n".join(lines) + "\r\n\r\n").encode() + data
 
 
-def raw(server: ScriptedServer, data: bytes) -> bytes:
+def raw(server: ScriptedServer | At, data: bytes) -> bytes:
     """What the server answers to these bytes until it closes the connection."""
     with connect(server) as line:
         line.sendall(data)
         return read_all(line)
 
 
-def connect(server: ScriptedServer) -> socket.socket:
+def connect(server: ScriptedServer | At) -> socket.socket:
     host, _, port = server.base_url.removeprefix("http://").partition(":")
     return socket.create_connection((host, int(port)), timeout=10)
 

@@ -41,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ForkError as bad:
         sys.stderr.write("\n".join([bad.sentence, *bad.hints]) + "\n")
         return bad.exit_code
-    except (OSError, OverflowError) as bad:
+    except OSError as bad:
         sys.stderr.write(f"cannot start the scripted model: {bad}\n")
         return 1
     _serve(server, given.manual)

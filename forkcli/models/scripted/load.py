@@ -49,7 +49,7 @@ def load_script(path: Path) -> list[Reply]:
         value = json.loads(path.read_text(encoding="utf-8"))
     except OSError as bad:
         raise _error(f"cannot read the script {path}: {bad.strerror}") from bad
-    except ValueError as bad:
+    except (ValueError, RecursionError) as bad:
         raise _error(f"the script {path} is not JSON: {bad}") from bad
     replies = value.get("replies") if isinstance(value, dict) and set(value) == {"replies"} else value
     if not isinstance(replies, list):

@@ -82,7 +82,7 @@ def _parse(name: str, text: str) -> Reply:
         return reply(text.strip())
     try:
         return parse_reply(json.loads(text), name)
-    except ValueError as bad:
+    except (ValueError, RecursionError) as bad:
         raise ForkError(f"{name} is not JSON: {bad}") from bad
 
 

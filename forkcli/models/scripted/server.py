@@ -24,6 +24,7 @@ from forkcli.models.scripted.service import Service
 
 HOST = "127.0.0.1"
 _BACKLOG = 256
+_LAST_PORT = 65535
 _ROUNDS = 5  # of the event loop: in so many a connection just accepted gets a task of its own
 
 
@@ -205,6 +206,8 @@ class ScriptedServer:
 
 
 def _listen(port: int) -> socket.socket:
+    if not 0 <= port <= _LAST_PORT:
+        raise OSError(f"there is no port {port}")
     return socket.create_server((HOST, port), backlog=_BACKLOG)
 
 
