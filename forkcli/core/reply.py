@@ -50,7 +50,7 @@ class _Growing:
             return block, bool(_text(block.get("text")).strip())
         if kind in _CALLS:
             return self._call(block)
-        return block, self.stopped
+        return block, self.stopped and isinstance(kind, str)
 
     def _call(self, block: Block) -> tuple[Block, bool]:
         written = "".join(self.pieces.get("partial_json", ()))

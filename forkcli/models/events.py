@@ -18,7 +18,7 @@ from forkcli.models.sse import ServerSentEvent, SseDecoder
 if TYPE_CHECKING:
     import httpx2
 
-MOST_ANSWER_BYTES = 256 << 20
+MOST_ANSWER_BYTES = 64 << 20  # three times what 128,000 tokens take in events of one token each
 DRAIN_S = 0.1  # for the end of the body after `message_stop`, so that the connection can serve the next request
 
 

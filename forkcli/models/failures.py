@@ -16,23 +16,20 @@ from forkcli.core.messages import Json
 from forkcli.engine.ports import ModelError, ModelFault
 
 LONGEST_SENTENCE = 400
-_SPENT = re.compile(
+_SPENT = (
     r"credit balance|usage limits?\b.*(?:reached|regain)|(?:reached|exceeded).*(?:usage|spend\w*) (?:limit|cap)"
     r"|spend(?:ing)?[ _-](?:limit|cap)|billing|insufficient[ _](?:balance|quota|credits?|funds)"
-    r"|monthly (?:limit|budget)",
-    re.IGNORECASE | re.DOTALL,
+    r"|monthly (?:limit|budget)"
 )
-_TOO_LONG = re.compile(
+_TOO_LONG = (
     r"prompt is too long"
     r"|exceeds? (?:the )?(?:maximum )?(?:allowed |available )?(?:context|request)[ _](?:window|size|length)"
     r"|exceed\w* (?:the )?context limit|maximum context length|context[_ ]length[_ ]exceeded|too many (?:input )?tokens"
-    r"|input is too long|request(?:_| is )too[_ ]large|exceed_context_size",
-    re.IGNORECASE,
+    r"|input is too long|request(?:_| is )too[_ ]large|exceed_context_size"
 )
-_NO_MODEL = re.compile(
-    r"\bmodel\b.{0,120}(?:not (?:found|exist|available|supported)|does ?n[o']t exist|unknown|invalid|no such)"
-    r"|(?:not found|unknown|invalid|no such|no).{0,30}\bmodel\b|^model:",
-    re.IGNORECASE,
+_NO_MODEL = (
+    r"^model:|\bmodel_?not_?found|(?:unknown|invalid|no such|unsupported|unrecognized) model\b"
+    r"|\bmodel\b[^.,;]{0,100}\b(?:not (?:found|exist|available)|doesn't exist|is unknown)"
 )
 _WHAT = {
     ModelFault.SPENT: "{place} has no credit left for this key",
@@ -70,13 +67,13 @@ class Refusal:
     def _fault(self) -> ModelFault:
         status, said = self.status, self.message
         waits = "retry-after" in self.headers or "retry-after-ms" in self.headers
-        if status == 402 or (status in {400, 403, 429} and not waits and _SPENT.search(said)):
+        if status == 402 or (status in {400, 403, 429} and not waits and _says(_SPENT, said)):
             return ModelFault.SPENT
         if status in {401, 403}:
             return ModelFault.AUTH
-        if status == 413 or (status in {400, 422, 500} and _TOO_LONG.search(said)):
+        if status == 413 or (status in {400, 422, 500} and _says(_TOO_LONG, said)):
             return ModelFault.TOO_LONG
-        if status in {400, 404, 422} and _NO_MODEL.search(said):
+        if status in {400, 404, 422} and _says(_NO_MODEL, said):
             return ModelFault.NO_MODEL
         return self._by_status()
 
@@ -170,6 +167,11 @@ def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> floa
         return max(0.0, (until - (now or datetime.now(until.tzinfo))).total_seconds())
     except (ValueError, TypeError, OverflowError):
         return None
+
+
+def _says(pattern: str, text: str) -> bool:
+    """Whether the words are there; compiled when needed, since most runs meet no refusal."""
+    return re.search(pattern, text, re.IGNORECASE | re.DOTALL) is not None
 
 
 def _number(text: str | None) -> float | None:

@@ -17,24 +17,23 @@ _NO = (
 )
 _NOT_MESSAGES = r"^(?!.*\bmessages\b)"
 _PLAIN = r"\W*(?:bad request|invalid request(?: body)?|unprocessable (?:entity|content)|validation error)?\W*"
-_SAYS_NOTHING = re.compile(_PLAIN, re.IGNORECASE)
-_TOO_MANY = re.compile(
+_TOO_MANY = (
     r"max_tokens\D{0,20}(?P<sent>\d{1,9})\s*>\s*(?P<most>\d{1,9})"
-    r"|max_tokens.{0,60}(?:at most|less than or equal to|maximum(?: value)?(?: is| of)?|<=)\D{0,4}(?P<limit>\d{1,9})",
-    re.IGNORECASE,
+    r"|max_tokens.{0,60}(?:at most|less than or equal to|maximum(?: value)?(?: is| of)?|<=)\D{0,4}(?P<limit>\d{1,9})"
 )
+_FLAGS = re.IGNORECASE | re.DOTALL
 
 
 @dataclass(frozen=True, slots=True)
 class _Lesson:
     """A refusal that is understood: how its sentence reads, and what is left out then."""
 
-    pattern: re.Pattern[str]
+    pattern: str  # compiled when it is needed, which is rarely: compiling all takes longer than the rest of an import
     weaken: Callable[[Caps], Caps]
 
 
 def _lesson(weaken: Callable[[Caps], Caps], *patterns: str) -> _Lesson:
-    return _Lesson(re.compile("|".join(patterns), re.IGNORECASE | re.DOTALL), weaken)
+    return _Lesson("|".join(patterns), weaken)
 
 
 def _about(field: str) -> tuple[str, str]:
@@ -70,9 +69,9 @@ _LESSONS = (
 def weaker(caps: Caps, refusal: str) -> Caps | None:
     """What to send instead after a refusal in these words; None when they name nothing that can be left out."""
     for lesson in _LESSONS:
-        if lesson.pattern.search(refusal) and (less := lesson.weaken(caps)) != caps:
+        if re.search(lesson.pattern, refusal, _FLAGS) and (less := lesson.weaken(caps)) != caps:
             return less
-    if (found := _TOO_MANY.search(refusal)) is not None:
+    if (found := re.search(_TOO_MANY, refusal, re.IGNORECASE)) is not None:
         most = int(found["most"] or found["limit"])
         if most > 0 and (caps.max_tokens is None or most < caps.max_tokens):
             return replace(caps, max_tokens=most)
@@ -81,4 +80,4 @@ def weaker(caps: Caps, refusal: str) -> Caps | None:
 
 def says_nothing(refusal: str) -> bool:
     """Whether a refusal does not say what was wrong."""
-    return _SAYS_NOTHING.fullmatch(refusal) is not None
+    return re.fullmatch(_PLAIN, refusal, re.IGNORECASE) is not None

@@ -32,9 +32,10 @@ class SseDecoder:
         lines = (self._rest + chunk).splitlines(keepends=True)
         # A carriage return at the end may be the first half of a line's end.
         self._rest = lines.pop() if lines and not lines[-1].endswith(b"\n") else b""
+        events = [event for line in lines if (event := self._take(line.rstrip(b"\r\n"))) is not None]
         if self._held + len(self._rest) > self._longest:
             raise ValueError("an event has no end")
-        return [event for line in lines if (event := self._take(line.rstrip(b"\r\n"))) is not None]
+        return events
 
     def _take(self, line: bytes) -> ServerSentEvent | None:
         if not line:

@@ -224,3 +224,8 @@ def test_of_a_stopped_answer_that_only_thought_nothing_is_kept() -> None:
     assert built(start(), *streamed(0, thinking("b"), [], end=False)).partial(3) is None
     assert built(start(), *streamed(0, text(" "), [], end=False)).partial(3) is None
     assert built().partial(3) is None
+
+
+def test_blocks_that_the_start_already_holds_are_kept() -> None:
+    begin = {"type": "message_start", "message": {"content": [text("early"), 7], "stop_reason": "end_turn"}}
+    assert built(begin, {"type": "message_stop"}).assistant(1).content == (text("early"),)

@@ -354,3 +354,54 @@ async def test_a_refusal_of_something_else_is_shown_in_the_servers_words() -> No
     assert fault.fault is ModelFault.REQUEST
     assert words in fault.sentence
     assert fault.status == 400
+
+
+async def test_an_answer_without_end_is_cut_off() -> None:
+    async def answer(line: Line) -> None:
+        await line.begin()
+        with contextlib.suppress(ConnectionError):
+            while True:
+                await line.send(b": " + b"x" * (4 << 20) + b"\n\n" + sse({"type": "ping"}))
+
+    fault = await failure(answer)
+    assert fault.fault is ModelFault.BROKEN
+    assert fault.sentence.endswith("the answer has no end")
+
+
+async def test_what_breaks_after_the_end_of_the_answer_breaks_nothing() -> None:
+    async def answer(line: Line) -> None:
+        await line.begin(content_length="100000")
+        await line.events(*whole())
+        line.writer.close()
+
+    async with connected(answer) as (model, _):
+        assert (await events_of(model))[-1] == {"type": "message_stop"}
+
+
+async def test_text_that_speaks_of_the_end_is_not_the_end() -> None:
+    events = whole("message_stop")
+    async with connected(says(*events)) as (model, _):
+        assert (await events_of(model))[1:] == events
+
+
+async def test_an_endpoint_of_the_version_before_is_spoken_to_in_it() -> None:
+    refused = error("anthropic-version: 2026-10-21 is not a valid version")
+    async with connected(refuses(400, refused), says(*whole())) as (model, stub):
+        await events_of(model)
+        assert [got.headers["anthropic-version"] for got in stub.got][1:] == ["2023-06-01"]
+
+
+async def test_a_client_that_was_made_ahead_serves_at_once() -> None:
+    async with connected(says(*whole())) as (model, _):
+        await asyncio.to_thread(model.preload)
+        began = time.monotonic()
+        assert (await events_of(model))[-1] == {"type": "message_stop"}
+        assert time.monotonic() - began < 1
+
+
+async def test_a_refusal_is_learned_from_at_most_eight_times() -> None:
+    limits = [refuses(400, error(f"max_tokens: 100 > {90 - n}")) for n in range(12)]
+    async with connected(*limits) as (model, stub):
+        with pytest.raises(ModelError, match="max_tokens"):
+            await events_of(model)
+        assert len(stub.got) == 9
