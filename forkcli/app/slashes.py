@@ -107,9 +107,10 @@ def _access_of(words: list[str], now: Access) -> tuple[Access, bool]:
 async def _context(driver: ReplDriver, _rest: str) -> Shown:
     fill = context_fill(driver.history, driver.window)
     kinds = tuple((row.what, f"{row.count}", f"{row.tokens:,}") for row in fill.kinds)
-    files = tuple((row.what, f"{row.count}", f"{row.tokens:,}") for row in fill.files[:FILES_SHOWN])
+    files = tuple((f"  {row.what}", f"{row.count}", f"{row.tokens:,}") for row in fill.files[:FILES_SHOWN])
     filled = f" of {driver.window:,} ({share(fill.tokens, driver.window):.0%})" if driver.window else ""
-    return Table(("what", "blocks", "tokens"), (*kinds, *files), f"Context: about {fill.tokens:,} tokens{filled}")
+    of_files = (("of that, by file:", "", ""), *files) if files else ()
+    return Table(("what", "blocks", "tokens"), (*kinds, *of_files), f"Context: about {fill.tokens:,} tokens{filled}")
 
 
 async def _cost(driver: ReplDriver, _rest: str) -> Shown:

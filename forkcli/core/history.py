@@ -52,7 +52,7 @@ class History:
         self.answer: e.Assistant | None = None  # the newest, until something is sealed after it
         self.continued = 0  # answers in a row that were cut at the output limit or paused
         self.usage = e.Usage()
-        self.cost_usd = 0.0
+        self.cost_usd: float | None = None  # US dollars; None as long as no call had a known price
         self.steps = 0
         self.counted = 0  # tokens that the newest usage accounts for
         self._uncounted_bytes = 0
@@ -193,7 +193,8 @@ class History:
     def _count(self, answer: e.Assistant, content: tuple[Block, ...]) -> None:
         self.steps += 1
         self.usage = self.usage.plus(answer.usage)
-        self.cost_usd += answer.cost_usd or 0.0
+        if answer.cost_usd is not None:
+            self.cost_usd = (self.cost_usd or 0.0) + answer.cost_usd
         if answer.usage.context_tokens:
             self.counted, self._uncounted_bytes = answer.usage.context_tokens, 0
         else:

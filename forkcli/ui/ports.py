@@ -23,7 +23,7 @@ class Status:
     context_share: float | None = None
     cache_share: float | None = None
     cost_usd: float | None = None
-    sandbox: str = ""
+    sandbox: str = ""  # empty while it is being tried
     access: str = "write"
     net: bool = False
     running: bool = False  # a turn runs, whoever started it

@@ -36,7 +36,7 @@ def _parts(status: Status, look: Look) -> list[_Part]:
     sign = f"{look.warn} " if full else ""
     context = f"{sign}context {share(status.context_share)}" if status.context_share is not None else ""
     cached = f"cached {share(status.cache_share)}" if status.cache_share is not None else ""
-    open_sandbox = not status.sandbox or status.sandbox.startswith("none")
+    open_sandbox = status.sandbox.startswith("none")
     return [
         (2, one_line(status.agent, 20) if status.agent != "main" else "", STRONG),
         (1, one_line(status.model, 60), FAINT),
@@ -51,8 +51,8 @@ def _parts(status: Status, look: Look) -> list[_Part]:
 
 
 def _sandbox(status: Status) -> str:
-    words = "no sandbox" if not status.sandbox or status.sandbox.startswith("none") else one_line(status.sandbox, 30)
-    return f"{words}, {status.access}" + (", network" if status.net else "")
+    words = "no sandbox" if status.sandbox.startswith("none") else one_line(status.sandbox, 30)
+    return ", ".join([*([words] if words else []), status.access, *(["network"] if status.net else [])])
 
 
 def _place(status: Status) -> str:
