@@ -108,8 +108,8 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Session = Annotated[
     str | None, typer.Option("--session", metavar="SESSION", help="This session; a unique end will do.")
 ]
-SessionWord = Annotated[str | None, typer.Argument(metavar="[SESSION]", show_default=False)]
-AgentWord = Annotated[str | None, typer.Argument(metavar="[AGENT]", show_default=False)]
+SessionWord = Annotated[str | None, typer.Argument(metavar="SESSION", help="A unique end will do.")]
+AgentWord = Annotated[str | None, typer.Argument(metavar="AGENT", help="main, f1, s2, …")]
 Limit = Annotated[int | None, typer.Option("-n", "--limit", metavar="N", min=1, help="Only the newest N.")]
 
 
@@ -154,11 +154,11 @@ def root(
 
 
 @app.command()
-def demo(ctx: typer.Context, cwd: Cwd = None, verbose: Verbose = False) -> int:
+def demo(ctx: typer.Context, verbose: Verbose = False) -> int:
     """Watch a scripted model fix a bug in a temporary repository."""
     from forkcli.app import run_demo
 
-    return run_demo(_settings(ctx, cwd, verbose))
+    return run_demo(_settings(ctx, None, verbose))
 
 
 @app.command()
@@ -206,14 +206,14 @@ def show(
 @app.command()
 def tell(
     ctx: typer.Context,
-    agent: Annotated[str, typer.Argument(metavar="AGENT", show_default=False)],
-    text: Annotated[str, typer.Argument(metavar="TEXT", show_default=False)],
+    agent: Annotated[str, typer.Argument(metavar="AGENT", help="main, f1, s2, …")],
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="The message; - reads it from stdin.")],
     session: Session = None,
     json: Json = False,
     cwd: Cwd = None,
     verbose: Verbose = False,
 ) -> int:
-    """Leave a message for an agent; TEXT - reads it from stdin."""
+    """Leave a message for an agent, also while it runs."""
     return verbs.tell(_settings(ctx, cwd, verbose), session, agent, text, json=json)
 
 

@@ -162,9 +162,10 @@ def _read(path: Path, *, follow: bool) -> dict[str, Any]:
         return {}
     except OSError as error:
         raise ValueError(f"it cannot be read ({(error.strerror or str(error)).lower()})") from None
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        os.close(fd)
+        raise ValueError("it is not a regular file")
     with os.fdopen(fd, "rb") as file:
-        if not stat.S_ISREG(os.fstat(fd).st_mode):
-            raise ValueError("it is not a regular file")
         data = file.read(MAX_CONFIG_BYTES + 1)
     if len(data) > MAX_CONFIG_BYTES:
         raise ValueError(f"it is larger than {MAX_CONFIG_BYTES // 1024} KiB")

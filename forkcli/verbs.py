@@ -53,6 +53,9 @@ def show(settings: Settings, session: str | None, agent: str | None, part: str, 
         context = verb.context_json(found)
         return _print(context, json, lambda _width: tables.context(context))
     card = verb.agent_view(found)
+    if json:
+        record = as_json(card)
+        return _print({**record.pop("row"), **record}, json, str)
     return _print(card, json, lambda _width: tables.agent(card))
 
 

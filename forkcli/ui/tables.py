@@ -57,6 +57,7 @@ def agent(view: AgentView) -> str:
     """`fork show`."""
     row = view.row
     cached = "" if row.first_cache_share is None else f", first request {share(row.first_cache_share)} from the cache"
+    cost = "cost unknown" if row.cost_usd is None else dollars(row.cost_usd)
     effort = f", effort {view.effort}" if view.effort else ""
     facts = {
         "session": view.session,
@@ -64,7 +65,7 @@ def agent(view: AgentView) -> str:
         "state": row.state,
         "model": f"{view.model}{effort}",
         "access": f"{view.access}, network {'on' if view.net else 'off'}",
-        "steps": f"{row.steps}, {_tokens(row)}, {_cost(row.cost_usd)}{cached}",
+        "steps": f"{row.steps}, {_tokens(row)}, {cost}{cached}",
         "context": f"about {tokens(view.context_tokens)} tokens",
         "changed": ", ".join(row.files.changed),
         "files": view.folder,
