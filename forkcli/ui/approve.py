@@ -116,8 +116,8 @@ class Approval:
         self.answer = "once" if name == "y" else "always" if name == "a" else "no"
 
     def listing(self) -> list[Text]:
-        """The keys."""
-        return self.lines(0)
+        """The keys, to be followed by Enter."""
+        return [*self.lines(0), Text("(and then enter)", FAINT)]
 
     def line(self, text: str) -> None:
         """`y` or `a` alone allow, any other line does not."""

@@ -36,13 +36,19 @@ class Plain:
         self._panel: Panel | None = None
         self._answered = asyncio.Event()
         self._interrupted = 0.0
+        self._at_prompt = False
 
     def write(self, items: Sequence[Item]) -> None:
         """Print items."""
+        if self._at_prompt:
+            self._at_prompt = False
+            self._print("\n")
         self._print(self._paper.ansi(self._roll.lines(items, self._width())))
 
     def refresh(self) -> None:
-        """There is no live area."""
+        """There is no live area; when nothing runs any more, there is a prompt again."""
+        if self._over is not None and not self._over.done():
+            asyncio.get_running_loop().call_soon(self._prompt)
 
     async def run(self, ready: Callable[[], None]) -> None:
         """Until `quit`, or until the input ends."""
@@ -94,7 +100,8 @@ class Plain:
             self._print(self._paper.ansi(self._paper.lines(line, self._width())))
 
     def _prompt(self) -> None:
-        if not self._desk.busy:
+        if not (self._desk.busy or self._panel or self._at_prompt):
+            self._at_prompt = True
             self._print(f"{self._look.user} ")
 
     def _read(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -109,6 +116,7 @@ class Plain:
 
     def _line(self, line: str) -> None:
         text = typed(line).rstrip("\n")
+        self._at_prompt = False
         if not line:
             self.quit()
         elif self._panel is not None and self._panel.armed:

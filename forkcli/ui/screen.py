@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from prompt_toolkit.application import Application
 from prompt_toolkit.application.current import set_app
 from prompt_toolkit.application.run_in_terminal import in_terminal
 from prompt_toolkit.buffer import Buffer
@@ -34,6 +33,7 @@ from forkcli.ui.menu import menu_lines
 from forkcli.ui.pager import page
 from forkcli.ui.panel import Panel
 from forkcli.ui.paste import Pastes, typed
+from forkcli.ui.resize import ResizingApplication
 
 FRAME_S = 0.1  # between two frames while something moves
 HUSH_S = 0.5  # after an answer keys are swallowed: "yes" and Enter are one answer, not a message
@@ -50,6 +50,8 @@ class Screen:
         source: Input,
         output: Output,
         history_path: Path | None,
+        *,
+        folds: bool = True,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._desk = desk
@@ -73,12 +75,13 @@ class Screen:
             history=PrivateHistory(history_path) if history_path else InMemoryHistory(),
         )
         self._app = self._application(source, output)
+        self._app.folds = folds
 
-    def _application(self, source: Input, output: Output) -> Application[None]:
+    def _application(self, source: Input, output: Output) -> ResizingApplication:
         def part(name: str) -> Callable[[], Fragments]:
             return lambda: self._parts.get(name, [])
 
-        app: Application[None] = Application(
+        app = ResizingApplication(
             layout=layout(self._buffer, self._look.user, part, lambda: output.get_size().rows),
             key_bindings=bindings(self),
             input=source,

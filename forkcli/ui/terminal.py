@@ -14,6 +14,7 @@ from prompt_toolkit.output.vt100 import Vt100_Output
 from forkcli.ui.front import Desk, Front
 from forkcli.ui.look import Look
 from forkcli.ui.plain import Plain
+from forkcli.ui.resize import folds_rows
 from forkcli.ui.screen import Screen
 
 
@@ -44,4 +45,4 @@ def open_front(
     terminal = Vt100_Output(
         sys.stdout, lambda: size_of(descriptor, env), term=env.get("TERM"), enable_cpr=False, enable_bell=False
     )
-    return Screen(desk, look, create_input(sys.stdin), terminal, history_path)
+    return Screen(desk, look, create_input(sys.stdin), terminal, history_path, folds=folds_rows(env))
