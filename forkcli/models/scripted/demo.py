@@ -15,7 +15,7 @@ from forkcli.models.scripted.script import Reply, blocks_of, call, result_text, 
 __all__ = ["DEMO_COMMANDS", "DEMO_PROMPT", "demo_script", "make_project"]
 
 DEMO_PROMPT = "A test of this project fails. Find out why, fix the bug, and show that the tests pass."
-TOKENS_PER_S = 160.0
+TOKENS_PER_S = 120.0
 
 _FILE = "tally/split.py"
 _TESTS = "python3 -m unittest"
