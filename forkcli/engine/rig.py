@@ -17,6 +17,7 @@ class Spent:
 
     steps: int = 0
     cost_usd: float = 0.0
+    unpriced: bool = False  # a call had no known price, and that was said
 
 
 @dataclass(slots=True)

@@ -82,6 +82,9 @@ async def _stream(agent: Agent, rig: Rig) -> Assistant:
 def _keep(agent: Agent, rig: Rig, answer: Assistant) -> None:
     priced = rig.model.cost_usd(answer.model or agent.history.model, answer.usage)
     rig.spent.cost_usd += priced or 0.0
+    if priced is None and rig.limits.max_cost_usd is not None and not rig.spent.unpriced:
+        rig.spent.unpriced = True
+        agent.emit(Warned(agent.id, "no price is known for this model here, so --max-cost does not bound this run"))
     agent.record(replace(answer, cost_usd=priced, model=answer.model or agent.history.model))
 
 
