@@ -1,0 +1,104 @@
+"""clean: looks, then removes; never what is in use, and never half a session."""
+
+import os
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from made import finished, made
+
+from forkcli.commands.clean import leftovers, remove
+from forkcli.core.ids import SessionId
+from forkcli.core.views import CleanView, Leftover
+from forkcli.errors import ForkError
+from forkcli.store.lock import lock_session
+from forkcli.store.scratch import Scratch
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    place = tmp_path / "project"
+    place.mkdir()
+    return place
+
+
+def aged(folder: Path, days: float) -> SessionId:
+    """A session in which nothing was recorded for so long."""
+    one = made(folder, finished())
+    when = time.time() - days * 86_400
+    os.utime(one.agent / "history.jsonl", (when, when))
+    return one.id
+
+
+def names(view: CleanView) -> list[SessionId]:
+    return [one.session for one in view.sessions]
+
+
+def test_looking_removes_nothing_and_says_how_large_they_are(folder: Path) -> None:
+    one = aged(folder, 1)
+    view = leftovers(folder)
+    assert names(view) == [one]
+    assert view.size > 1000
+    assert Scratch(folder).session_folder(one).is_dir()
+
+
+def test_age_and_number_choose_together(folder: Path) -> None:
+    old, older, new = aged(folder, 10), aged(folder, 20), aged(folder, 0)
+    assert names(leftovers(folder)) == [new, old, older]
+    assert names(leftovers(folder, older_than_days=5)) == [old, older]
+    assert names(leftovers(folder, keep=2)) == [older]
+    assert names(leftovers(folder, older_than_days=5, keep=2)) == [older]
+    assert names(leftovers(folder, older_than_days=30)) == []
+    later = datetime.now(UTC) + timedelta(days=25)
+    assert len(leftovers(folder, older_than_days=30, now=lambda: later).sessions) == 2
+    assert names(leftovers(folder, session=old[-3:])) == [old]
+
+
+def test_a_session_in_use_stays(folder: Path) -> None:
+    one, other = made(folder, finished()), made(folder, finished())
+    view = leftovers(folder)
+    with lock_session(one.folder):
+        assert names(leftovers(folder)) == [other.id]
+        assert str(os.getpid()) in leftovers(folder).kept[0]
+        with pytest.raises(ForkError, match=str(os.getpid())):
+            leftovers(folder, session=one.id)
+        done = remove(folder, view)
+    assert names(done) == [other.id]
+    assert len(done.kept) == 1
+    assert one.folder.is_dir()
+    assert not other.folder.exists()
+
+
+def test_what_is_removed_is_gone_and_the_rest_is_untouched(folder: Path) -> None:
+    gone, kept = aged(folder, 10), aged(folder, 0)
+    notes = folder / ".fork/notes/n.md"
+    notes.write_text("note")
+    assert names(remove(folder, leftovers(folder, older_than_days=5))) == [gone]
+    assert [one.id for one in Scratch(folder).sessions()] == [kept]
+    assert notes.read_text() == "note"
+
+
+def test_a_removal_that_was_cut_short_is_finished_by_the_next(folder: Path) -> None:
+    one = made(folder, finished())
+    one.folder.rename(one.folder.with_name(".removed-" + one.id))
+    assert Scratch(folder).sessions() == []
+    remove(folder, leftovers(folder))
+    assert list((folder / ".fork/sessions").iterdir()) == []
+
+
+def test_a_link_in_a_session_is_removed_and_not_followed(folder: Path, tmp_path: Path) -> None:
+    precious = tmp_path / "precious"
+    precious.mkdir()
+    (precious / "file").write_text("keep")
+    one = made(folder, finished())
+    (one.agent / "outputs/link").symlink_to(precious)
+    remove(folder, leftovers(folder))
+    assert (precious / "file").read_text() == "keep"
+
+
+def test_a_name_that_is_no_session_is_never_a_path(folder: Path) -> None:
+    made(folder, finished())
+    with pytest.raises(ForkError):
+        remove(folder, CleanView((Leftover(SessionId("../../.."), "", "", 0),)))
+    assert folder.is_dir()
