@@ -22,6 +22,7 @@ from forkcli.ui.ports import Answer, Question
 from forkcli.ui.sanitize import one_line, sanitize
 
 QUIET_S = 0.3  # time without a key before an answer is taken
+HUSH_S = 0.5
 LONG_LINES = 20  # a command of more lines is said to be long
 PADDING = 24  # blanks in a row that are pointed out
 
@@ -104,6 +105,11 @@ class Approval:
     def armed(self) -> bool:
         """Whether the user has seen the question: nothing was typed for a moment."""
         return self._clock() - self._quiet_from >= QUIET_S
+
+    @property
+    def hush_s(self) -> float:
+        """`yes` and Enter are one answer, not an answer and a message."""
+        return HUSH_S
 
     def disturb(self) -> None:
         """A key that was on its way before the question: wait for quiet again."""

@@ -28,6 +28,11 @@ class Picker:
         """Always: the user has asked for the list."""
         return True
 
+    @property
+    def hush_s(self) -> float:
+        """None: nothing is typed ahead of a choice by mistake."""
+        return 0.0
+
     def disturb(self) -> None:
         """Nothing to wait for."""
 

@@ -33,6 +33,11 @@ class Panel(Protocol):
         """Whether keys are for the panel."""
         ...
 
+    @property
+    def hush_s(self) -> float:
+        """Time after the answer in which what is typed is dropped."""
+        ...
+
     def disturb(self) -> None:
         """A key was pressed before the panel was armed."""
         ...

@@ -36,7 +36,6 @@ from forkcli.ui.paste import Pastes, typed
 from forkcli.ui.resize import ResizingApplication
 
 FRAME_S = 0.1  # between two frames while something moves
-HUSH_S = 0.5  # after an answer keys are swallowed: "yes" and Enter are one answer, not a message
 BEGIN_FRAME, END_FRAME = "\x1b[?2026h", "\x1b[?2026l"
 
 
@@ -67,6 +66,7 @@ class Screen:
         self._wake = asyncio.Event()
         self._parts: dict[str, Fragments] = {}
         self._in_frame = False
+        self._over = False  # the input line is gone for good: what is written now is simply printed
         self._pastes = Pastes()
         self._buffer = Buffer(
             multiline=True,
@@ -102,6 +102,8 @@ class Screen:
     def write(self, items: Sequence[Item]) -> None:
         """Print items above the input line."""
         self._pending.extend(items)
+        if self._over:
+            self._print_rest()
         self.refresh()
 
     def refresh(self) -> None:
@@ -118,8 +120,8 @@ class Screen:
             return
         finally:
             ticker.cancel()
-            self._app.output.write_raw(self._printed())
-            self._app.output.flush()
+            self._over = True
+            self._print_rest()
 
     def quit(self, error: BaseException | None = None) -> None:
         """End `run`."""
@@ -156,6 +158,10 @@ class Screen:
         self._buffer.document = Document(f"{text}\n{draft}" if draft.strip() else text)
         self.refresh()
 
+    def _print_rest(self) -> None:
+        self._app.output.write_raw(self._printed())
+        self._app.output.flush()
+
     # --- frames ------------------------------------------------------------------------------------------------------
 
     async def _tick(self) -> None:
@@ -168,7 +174,8 @@ class Screen:
 
     def _printed(self) -> str:
         items, self._pending = self._pending, []
-        return self._paper.ansi(self._roll.lines(items, self._app.output.get_size().columns))
+        text = self._paper.ansi(self._roll.lines(items, self._app.output.get_size().columns))
+        return text.replace("\n", "\r\n")  # the terminal may be in raw mode
 
     def _before_render(self) -> None:
         """Lay out the frame; what is to be printed goes to the terminal first, where the frame stood."""
@@ -223,11 +230,21 @@ class Screen:
     def panel_key(self, name: str) -> None:
         """A key while the panel takes them."""
         if self._panel is None or not self._panel.armed:
+            self._hushed_key(name)
             return
         self._panel.key(name)
         if self._panel.done:
-            self._hush_until = self._clock() + HUSH_S
+            self._hush_until = self._clock() + self._panel.hush_s
             self._answered.set()
+
+    def _hushed_key(self, name: str) -> None:
+        """What was typed in one go with the answer is dropped; the keys that stop things always work."""
+        if name in {"c-c", "<sigint>"}:
+            self.interrupt()
+        elif name == "escape":
+            self.escape()
+        elif name == "c-d":
+            self.end_of_input()
 
     def _on_key(self) -> None:
         if self._panel is not None and not self._panel.armed:

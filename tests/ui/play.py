@@ -4,7 +4,7 @@ import asyncio
 import sys
 from pathlib import Path
 
-from fakes import MAIN, Ask, FakeDriver, answer, appended, call, delta, result
+from ui_fakes import MAIN, Ask, FakeDriver, answer, appended, call, delta, result
 
 from forkcli.core import entries as e
 from forkcli.core import events as ev
