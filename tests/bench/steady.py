@@ -7,22 +7,25 @@ from itertools import pairwise
 
 from forkcli.models.scripted.record import Recorded
 from forkcli.models.scripted.script import call
-from forkcli.models.scripted.server import ScriptedServer
-from tests.bench.lab import Figure, Lab, Row, interleaved, steps
+from tests.bench.lab import Figure, Lab, PromptServer, Row, interleaved, steps
 
 READ = {"path": "src/hello.py"}
 PAUSE = "true"
 
 
 def _gaps_ms(requests: list[Recorded]) -> list[float]:
-    """Time between the beginning of each answer (a few events, sent at once) and the arrival of the next request."""
+    """Time between the beginning of each answer (a few events, sent at once) and the arrival of the next request.
+
+    The server notes arrivals by the wall clock and beginnings by the monotonic one.
+    """
+    apart = time.time() - time.monotonic()
     pairs = pairwise(requests)
-    return [1000 * (later.at - earlier.began) for earlier, later in pairs if earlier.began is not None]
+    return [1000 * (later.at - apart - earlier.began) for earlier, later in pairs if earlier.began is not None]
 
 
 def _steps(lab: Lab, count: int, *calls: dict[str, object], keep: int = 2) -> list[Recorded]:
     lab.forget()
-    with ScriptedServer(steps(count, *calls), check=False, keep=keep) as server:
+    with PromptServer(steps(count, *calls), check=False, keep=keep) as server:
         lab.run(lab.turn(server))
         return server.requests
 
@@ -63,7 +66,7 @@ def _seconds_to_dump(body: object) -> float:
 def _peak(lab: Lab, count: int) -> tuple[float, float]:
     """Peak memory of a run of `count` steps and the size of the history it left, in MiB."""
     lab.forget()
-    with ScriptedServer(steps(count, call("read", **READ)), check=False, keep=1) as server:
+    with PromptServer(steps(count, call("read", **READ)), check=False, keep=1) as server:
         peak = lab.peak_mib(lab.turn(server))
     history = sum(path.stat().st_size for path in (lab.project / ".fork").rglob("history.jsonl"))
     return peak, history / 2**20
