@@ -90,7 +90,7 @@ async def test_a_pace_is_kept() -> None:
         async with sdk(server) as client:
             began = time.perf_counter()
             await events(client, ask())
-    assert 0.2 < time.perf_counter() - began < 1.5
+    assert 0.2 < time.perf_counter() - began < 5
 
 
 async def test_a_paused_turn_may_be_sent_back_as_it_is() -> None:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from scripted_wire import MODEL, Json, ask, assistant, post, use, user
 
 from forkcli.models.scripted import Cache, ModelInfo, Reply, ScriptedServer, say
-from forkcli.models.scripted.cache import Look, prompt_tokens
+from forkcli.models.scripted.cache import Look, tokens_of
 from forkcli.models.scripted.catalog import CATALOG
 from forkcli.models.scripted.parts import dump, parts_of
 
@@ -48,6 +48,10 @@ def send(cache: Cache, request: Json, model: ModelInfo = OPUS, **more: object) -
     look = cache.look(request, model, **more)
     cache.commit(look)
     return look
+
+
+def prompt_tokens(request: Json) -> int:
+    return tokens_of(parts_of(request))
 
 
 def figures(look: Look) -> tuple[int, int, int]:

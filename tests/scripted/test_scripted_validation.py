@@ -181,13 +181,13 @@ json_values = st.recursive(
 
 
 @given(st.sampled_from(["messages", "system", "tools", "thinking", "output_config", "tool_choice"]), json_values)
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_no_nonsense_breaks_the_check(field: str, value: object) -> None:
     refusal(ask(**{field: value}) if field != "messages" else {**ask(), "messages": value})
 
 
 @given(json_values, st.sampled_from(["text", "image", "tool_use", "tool_result", "thinking"]), st.booleans())
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_no_nonsense_in_a_block_breaks_the_check(value: object, kind: str, mine: bool) -> None:
     fields = [
         "text",

@@ -71,10 +71,18 @@ class Cache:
         self._clock = clock
         self._entries: dict[bytes, _Entry] = {}
 
-    def look(self, request: Json, model: ModelInfo, *, key: str = "", betas: Sequence[str] = ()) -> Look:
-        """Price a request, and refresh the entries that it reads."""
+    def look(
+        self,
+        request: Json,
+        model: ModelInfo,
+        *,
+        key: str = "",
+        betas: Sequence[str] = (),
+        parts: list[Part] | None = None,
+    ) -> Look:
+        """Price a request, and refresh the entries that it reads. `parts` are its parts where they are at hand."""
         now = self._clock()
-        parts = parts_of(request)
+        parts = parts_of(request) if parts is None else parts
         chain = _chain(request, parts, model, key, betas)
         ends = _prefix_tokens(parts)
         marks = [(i, ttl) for i, ttl in _marks(request, parts) if ends[i] >= model.min_cached]
@@ -115,10 +123,9 @@ class Cache:
                 entry.expires = max(entry.expires, now + TTL_S[entry.ttl])
 
 
-def prompt_tokens(request: Json) -> int:
-    """Tokens of a request's prompt."""
-    ends = _prefix_tokens(parts_of(request))
-    return ends[-1] if ends else 0
+def tokens_of(parts: list[Part]) -> int:
+    """Tokens of a request with these parts."""
+    return sum(part.size for part in parts) // BYTES_PER_TOKEN
 
 
 def _prefix_tokens(parts: list[Part]) -> list[int]:

@@ -5,6 +5,8 @@ import contextlib
 import socket
 import struct
 
+_LINGER_S = 1.0
+_DISCARD = 256 * 1024
 _LOOK_S = 0.05  # how often a wait looks whether the client is still there
 
 
@@ -45,6 +47,15 @@ class Line:
             await asyncio.sleep(min(left, _LOOK_S))
             if self.gone:
                 raise ClientGoneError
+
+    async def say_last(self, data: bytes) -> None:
+        """Send a last answer and take in what the client still sends: closing on unread bytes would destroy it."""
+        await self.send(data)
+        with contextlib.suppress(OSError):  # it has gone, or the time is up
+            self._writer.write_eof()
+            async with asyncio.timeout(_LINGER_S):
+                while await self.reader.read(_DISCARD):
+                    pass
 
     async def close(self) -> None:
         """Close it cleanly: what was sent arrives."""

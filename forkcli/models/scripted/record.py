@@ -21,7 +21,7 @@ class Recorded:
     headers: Mapping[str, str]  # names in lower case
     raw: bytes = field(repr=False)
     status: int | None = None
-    began: float | None = None  # when the answer began
+    began: float | None = None  # when the answer began, by the monotonic clock
     ended: Ended = ""
     usage: Json | None = None  # as it was sent
     sent: list[Block] = field(default_factory=list, repr=False)  # the reply's content, signed

@@ -9,17 +9,17 @@ from dataclasses import dataclass, field
 
 from forkcli.core.messages import Block, Json
 from forkcli.models.scripted.answer import Answer
-from forkcli.models.scripted.cache import Cache, prompt_tokens
+from forkcli.models.scripted.cache import Cache, tokens_of
 from forkcli.models.scripted.catalog import ModelInfo
 from forkcli.models.scripted.faults import Fault
 from forkcli.models.scripted.http import HttpError, HttpRequest, json_answer, read_request
 from forkcli.models.scripted.line import ClientGoneError, Line
-from forkcli.models.scripted.parts import dump, parts_of
+from forkcli.models.scripted.parts import Part, dump, parts_of
 from forkcli.models.scripted.record import Log, Recorded
 from forkcli.models.scripted.refusal import RefusalError, error_body, need
 from forkcli.models.scripted.script import Playlist, Reply, ScriptOverError, fresh_id
 from forkcli.models.scripted.signatures import sign
-from forkcli.models.scripted.validate import check_request, check_shape
+from forkcli.models.scripted.validate import Admitted, check_request, check_shape
 
 _LOOK_S = 0.05
 
@@ -51,7 +51,7 @@ class Service:
                     line.idle = True
             except HttpError as bad:
                 kind = RefusalError(bad.message, bad.status).kind
-                await line.send(json_answer(bad.status, error_body(kind, bad.message, fresh_id("req")), _LAST))
+                await line.say_last(json_answer(bad.status, error_body(kind, bad.message, fresh_id("req")), _LAST))
 
     async def _route(self, line: Line, request: HttpRequest) -> None:
         if (request.method, request.path) == ("POST", "/v1/messages"):
@@ -74,8 +74,7 @@ class Service:
         self._key(request)
         if path == "/v1/messages/count_tokens" and request.method == "POST":
             body = _parse(request.body)
-            self._admit({"max_tokens": 1, **body}, request)
-            return {"input_tokens": prompt_tokens(body)}
+            return {"input_tokens": tokens_of(self._admit({"max_tokens": 1, **body}, request).parts)}
         if path == "/v1/models" and request.method == "GET":
             rows = [model.listing for model in self.models.values()]
             ends = {"first_id": rows[0]["id"] if rows else None, "last_id": rows[-1]["id"] if rows else None}
@@ -104,12 +103,12 @@ class Service:
         try:
             key = self._key(request)
             body = _parse(request.body)
-            model = self._admit(body, request)
+            found = self._admit(body, request)
         except RefusalError as no:
             record.ended = "refused"
             await refused.fail(no.status, no.kind, no.message)
             return
-        look = self.cache.look(body, model, key=key, betas=_betas(request))
+        look = self.cache.look(body, found.model, key=key, betas=_betas(request), parts=found.parts)
         streams = bool(body.get("stream"))
         answer = Answer(line, record, body["model"], streams, look.usage, lambda: self.cache.commit(look))
         if body.get("max_tokens") == 0:
@@ -121,7 +120,7 @@ class Service:
             record.ended = "refused"
             await answer.fail(no.status, no.kind, no.message)
             return
-        await self._give(reply, body, answer)
+        await self._give(reply, found.parts, answer)
 
     async def _reply(self, body: Json, answer: Answer) -> Reply:
         """The script's reply. One that lets itself be waited for is waited for, with pings where the client streams."""
@@ -145,13 +144,13 @@ class Service:
         need(isinstance(reply, Reply), f"the script gave no Reply but {type(reply).__name__}")
         return reply
 
-    async def _give(self, reply: Reply, body: Json, answer: Answer) -> None:
+    async def _give(self, reply: Reply, parts: list[Part], answer: Answer) -> None:
         await answer.line.pause(reply.delay_s)
         fault = reply.fault
         if fault and fault.kind == "refuse":
             self._refuse(answer, fault)
             return
-        content = sign(reply.content, parts_of(body))
+        content = sign(reply.content, parts)
         if reply.stop == "pause_turn":
             self._paused.add(_essence(content))
         await answer.give(reply, content, _output_tokens(content))
@@ -173,13 +172,14 @@ class Service:
             raise RefusalError("x-api-key header is required", 401)
         return key
 
-    def _admit(self, body: Json, request: HttpRequest) -> ModelInfo:
-        """The model of a request that is fine; raises RefusalError."""
+    def _admit(self, body: Json, request: HttpRequest) -> Admitted:
+        """The request if it is fine; raises RefusalError."""
         for name in self.rejects:
             need(name not in body, f"{name}: Extra inputs are not permitted")
         if not self.check:
             check_shape(body)
-            return self.models.get(str(body.get("model"))) or ModelInfo(str(body.get("model")))
+            name = str(body.get("model"))
+            return Admitted(self.models.get(name) or ModelInfo(name), parts_of(body))
         return check_request(body, self.models, betas=_betas(request), paused=self._was_paused)
 
     def _was_paused(self, content: list[Block]) -> bool:

@@ -39,6 +39,8 @@ def _mac(data: bytes) -> bytes:
 
 def sign(content: Sequence[Block], parts: Sequence[Part]) -> list[Block]:
     """The reply's content with every unsigned thinking block signed for the request that has these parts."""
+    if not any(block.get("type") == "thinking" for block in content):
+        return list(content)
     prefix, signed = _Prefix(parts), []
     for block in content:
         done = block
@@ -51,6 +53,8 @@ def sign(content: Sequence[Block], parts: Sequence[Part]) -> list[Block]:
 
 def check_signatures(parts: Sequence[Part], *, bound: bool) -> None:
     """Refuse a thinking block that was changed, or (with `bound`) that follows another prefix than it was made for."""
+    if not any(part.block.get("type") == "thinking" for part in parts):
+        return
     prefix = _Prefix()
     for part in parts:
         if part.block.get("type") == "thinking":

@@ -6,11 +6,12 @@ It does not check what takes the real tokenizer, or what the contents of images 
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from forkcli.core.messages import Json
 from forkcli.models.scripted.blocks import check_block
-from forkcli.models.scripted.cache import can_hold_mark, prompt_tokens
+from forkcli.models.scripted.cache import can_hold_mark, tokens_of
 from forkcli.models.scripted.catalog import EFFORTS, ModelInfo
 from forkcli.models.scripted.parts import Part, parts_of
 from forkcli.models.scripted.refusal import RefusalError, among, need
@@ -32,10 +33,18 @@ _TOOL_NAME = re.compile(r"[a-zA-Z0-9_-]{1,128}")
 MAX_MARKS = 4
 
 
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """A request that is fine: the model that it is for, and its parts."""
+
+    model: ModelInfo
+    parts: list[Part]
+
+
 def check_request(
     request: Any, models: Mapping[str, ModelInfo], *, betas: Sequence[str] = (), paused: Paused = lambda _: False
-) -> ModelInfo:
-    """The model that the request is for. Raises RefusalError for what the API would refuse."""
+) -> Admitted:
+    """What the request comes to. Raises RefusalError for what the API would refuse."""
     need(isinstance(request, dict), "Input should be a valid dictionary")
     _check_fields(request, betas)
     model = find_model(request, models)
@@ -47,9 +56,9 @@ def check_request(
     parts = parts_of(request)
     _check_marks(request, parts)
     check_signatures(parts, bound=model.binds_thinking)
-    tokens = prompt_tokens(request)
+    tokens = tokens_of(parts)
     need(tokens <= model.window, f"prompt is too long: {tokens} tokens > {model.window} maximum")
-    return model
+    return Admitted(model, parts)
 
 
 def check_shape(request: Any) -> None:
