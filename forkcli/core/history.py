@@ -57,6 +57,7 @@ class History:
         self.counted = 0  # tokens that the newest usage accounts for
         self._uncounted_bytes = 0
         self._jobs: dict[str, None] = {}
+        self._used: set[str] = set()  # ids of all calls so far
 
     @classmethod
     def of(cls, entries: Iterable[e.Entry]) -> "History":
@@ -179,7 +180,7 @@ class History:
         paused = self.answer is not None and self.answer.stop_reason == "pause_turn"
         if self.calls or self.wants_answer:
             self._seal("")
-        content = sendable(answer)
+        content = sendable(answer, self._used)
         if content:
             if not self.messages or (self.messages[-1].role == "assistant" and not paused):
                 self.messages.append(Message("user", (text_block(GAP),)))
@@ -187,6 +188,7 @@ class History:
         self.answer = answer
         self.halt = None
         self.calls = {CallId(block["id"]): Call(block) for block in calls_of(content)}
+        self._used.update(self.calls)
         self.continued = self.continued + 1 if answer.stop_reason in {"max_tokens", "pause_turn"} else 0
         self._count(answer, content)
 

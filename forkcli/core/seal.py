@@ -5,7 +5,7 @@ usable id) is left out, always in the same way, so that the bytes of a message n
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 
 from forkcli.core.entries import Assistant, Message, Notice, Prompt, ToolResult
 from forkcli.core.messages import Block, quoted, text_block, tool_result_block
@@ -20,8 +20,12 @@ _NAME = re.compile(r"[A-Za-z0-9_-]{1,128}")
 _THINKING = ("thinking", "redacted_thinking")
 
 
-def sendable(answer: Assistant) -> tuple[Block, ...]:
-    """The blocks of an answer that go back to the API; empty if none can (also after a refusal)."""
+def sendable(answer: Assistant, used: Container[str] = ()) -> tuple[Block, ...]:
+    """The blocks of an answer that go back to the API; empty if none can (also after a refusal).
+
+    The API wants every call's id to be unique in a conversation, and some endpoints count their calls anew in each
+    answer: an id that is in `used`, or stands twice, gets a number at its end.
+    """
     if answer.stop_reason == "refusal":
         return ()
     blocks: list[Block] = []
@@ -31,13 +35,24 @@ def sendable(answer: Assistant) -> tuple[Block, ...]:
         if kind == "text" and not str(block.get("text", "")).strip():
             continue
         if kind == "tool_use":
-            if not usable_call(block) or block["id"] in seen:
+            if not usable_call(block):
                 continue
-            seen.add(block["id"])
+            name = _unique(block["id"], used, seen)
+            seen.add(name)
+            blocks.append(block if name == block["id"] else {**block, "id": name})
+            continue
         blocks.append(block)
     while blocks and blocks[-1].get("type") in _THINKING:
         blocks.pop()
     return tuple(blocks)
+
+
+def _unique(name: str, used: Container[str], seen: Container[str]) -> str:
+    tried, number = name, 1
+    while tried in used or tried in seen:
+        number += 1
+        tried = f"{name}_{number}"
+    return tried
 
 
 def usable_call(block: Block) -> bool:

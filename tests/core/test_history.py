@@ -102,10 +102,17 @@ def test_what_the_api_would_refuse_is_left_out_of_an_answer() -> None:
     ]  # fmt: skip
     assert len(history(prompt(), seal(), answer("", thinking)).messages) == 1
     assert len(history(prompt(), seal(), answer("half", stop="refusal")).messages) == 1
-    bad = [tool_use("a b"), tool_use("a", "no name"), {**tool_use("c"), "input": "x"}, tool_use("d"), tool_use("d")]
+    bad = [tool_use("a b"), tool_use("a", "no name"), {**tool_use("c"), "input": "x"}, tool_use("d")]
     h = history(prompt(), seal(), answer(*bad))
     assert [b["id"] for b in h.messages[-1].content] == ["d"]
     assert list(h.open_calls) == ["d"]
+
+
+def test_ids_of_calls_that_were_used_before_get_a_number() -> None:
+    first = [prompt(), seal(), answer(tool_use("call_0"), tool_use("call_0"))]
+    h = history(*first, result("call_0"), result("call_0_2"), seal(), answer(tool_use("call_0")))
+    assert list(h.open_calls) == ["call_0_3"]
+    assert h.messages[-1].content[0]["id"] == "call_0_3"
 
 
 def test_thinking_goes_back_as_it_came() -> None:
