@@ -103,3 +103,11 @@ def test_every_input_of_a_tool_is_documented_with_its_default(tool: Tool) -> Non
     shown = {name: default.replace(",", "") for name, default in rows.items()}
     declared = {name: str(field["default"]).lower() for name, field in properties.items() if "default" in field}
     assert {name: shown[name] for name in declared} == declared
+
+
+@pytest.mark.parametrize("path", documents(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_file_of_ours_that_a_document_names_exists(path: Path) -> None:
+    named = set(re.findall(r"`((?:[a-z_]+/)*[a-z_]+\.py)`", path.read_text()))
+    ours = [str(file) for folder in ("forkcli", "tests") for file in (ROOT / folder).rglob("*.py")]
+    foreign = {"anthropic.py"}  # what a hostile project may hold
+    assert {name for name in named - foreign if not any(file.endswith(f"/{name}") for file in ours)} == set()
