@@ -72,7 +72,7 @@ def find_program(name: str, roots: Iterable[Path], environ: Mapping[str, str] | 
     """The absolute path of a program outside of `roots`, None where there is none."""
     roots = tuple(roots)
     value = (os.environ if environ is None else environ).get("PATH")
-    for directory in dict.fromkeys((*safe_path(value, roots), *DEFAULT_PATH)):
+    for directory in safe_path(value, roots):
         candidate = Path(directory) / name
         real = Path(os.path.realpath(candidate))
         if is_file(real) and os.access(real, os.X_OK) and not _inside(real, roots):

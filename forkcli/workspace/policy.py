@@ -15,8 +15,8 @@ from pathlib import Path
 
 from forkcli.core.entries import Access
 from forkcli.errors import ForkError
-from forkcli.workspace.gitdirs import git_places
 from forkcli.workspace.looking import is_real_dir, kind
+from forkcli.workspace.protect import pins, protected_paths
 from forkcli.workspace.sandbox import PRIVATE, Mount, Policy
 from forkcli.workspace.secrets import find_secrets, homes
 
@@ -35,15 +35,16 @@ def make_policy(
     secrets = find_secrets(environ, root)
     private = tuple(path for path in PRIVATE if is_real_dir(path))
     may_write = access != "read"
+    protected = protected_paths(roots, private, secrets.dirs) if may_write else ()
     opened = [] if cache is None else [cache]
     notes = root / ".fork" / "notes"
     if is_real_dir(notes) and is_real_dir(root / ".fork"):
         opened.append(notes)
     return Policy(
         root=root,
-        writable=roots if may_write else (),
+        writable=(*roots, *pins(roots, (*protected, *secrets.dirs, *secrets.files))) if may_write else (),
         readable=() if may_write else roots,
-        protected=tuple(dict.fromkeys(path for folder in roots for path in _protected(folder))) if may_write else (),
+        protected=protected,
         opened=tuple(opened),
         secret_dirs=secrets.dirs,
         secret_files=secrets.files,
@@ -53,23 +54,6 @@ def make_policy(
         scratch=scratch,
         extra=tuple(_seen(private, environ, net=net)),
     )
-
-
-def _protected(folder: Path) -> Iterator[Path]:
-    for name in (".git", ".fork"):
-        path = folder / name
-        found = kind(path, follow=False)
-        if found == stat.S_IFLNK:
-            raise ForkError(
-                f"{path} is a symbolic link, which the sandbox cannot protect",
-                "replace a .git link by a file with the line: gitdir: PATH",
-            )
-        if found is not None:
-            yield path
-    places = git_places(folder)
-    if places is not None:
-        yield Path(os.path.realpath(places.git_dir))
-        yield places.common_dir
 
 
 @cache
