@@ -129,6 +129,7 @@ class History:
                 self._interrupt(entry.body)
             case e.Resume():
                 self.halt = None
+                self.continued = 0
             case e.Approval():
                 pass
         return tuple(self.messages[before:])
