@@ -56,6 +56,7 @@ class History:
         self.steps = 0
         self.counted = 0  # tokens that the newest usage accounts for
         self._uncounted_bytes = 0
+        self._paused = False  # whether the newest answer in the context is one that the API goes on with
         self._jobs: dict[str, None] = {}
         self._used: set[str] = set()  # ids of all calls so far
 
@@ -178,14 +179,14 @@ class History:
             self.messages.append(Message("user", content))
 
     def _answer(self, answer: e.Assistant) -> None:
-        paused = self.answer is not None and self.answer.stop_reason == "pause_turn"
         if self.calls or self.wants_answer:
             self._seal("")
         content = sendable(answer, self._used)
         if content:
-            if not self.messages or (self.messages[-1].role == "assistant" and not paused):
+            if not self.messages or (self.messages[-1].role == "assistant" and not self._paused):
                 self.messages.append(Message("user", (text_block(GAP),)))
             self.messages.append(Message("assistant", content))
+            self._paused = answer.stop_reason == "pause_turn"
         self.answer = answer
         self.halt = None
         self.calls = {CallId(block["id"]): Call(block) for block in calls_of(content)}
