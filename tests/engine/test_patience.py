@@ -1,5 +1,6 @@
 """How long an endpoint that does not answer is asked again. Time is a number here; nobody waits."""
 
+import asyncio
 from itertools import pairwise
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from forkcli.core.entries import Assistant, Failure
 from forkcli.core.events import RetryWait, StepDropped, StepStarted
 from forkcli.core.messages import text_block
+from forkcli.engine.agent import Stop
 from forkcli.engine.loop import resume_turn
 from forkcli.engine.patience import LONGEST_DELAY_S, Patience
 from forkcli.engine.ports import ModelError, ModelFault
@@ -114,3 +116,16 @@ async def test_a_dropped_attempt_is_told_before_the_next_one_and_counts_as_one_s
     assert bench.rig.spent.steps == 1
     assert len(bench.bodies(Assistant)) == 1
     assert model.requests[0].context == model.requests[1].context
+
+
+async def test_a_person_who_stops_the_waiting_begins_the_next_turn_with_a_first_attempt(tmp_path: Path) -> None:
+    slow = ModelError(ModelFault.OVERLOADED, "overloaded", retry_after=60)
+    bench = make_bench(tmp_path, Plays([OVERLOADED, slow, OVERLOADED, DONE]))
+    turn = asyncio.create_task(bench.turn())
+    while not any(isinstance(event, RetryWait) and event.seconds == 60 for event in bench.events):
+        await asyncio.sleep(0.01)
+    bench.agent.halt(Stop("user"))
+    assert (await turn).status == "interrupted"
+    del bench.events[:]
+    assert (await bench.turn()).status == "done"
+    assert [event.attempt for event in bench.events if isinstance(event, RetryWait)] == [1]
