@@ -57,7 +57,7 @@ class History:
         self.counted = 0  # tokens that the newest usage accounts for
         self._uncounted_bytes = 0
         self._paused = False  # whether the newest answer in the context is one that the API goes on with
-        self._jobs: dict[str, None] = {}
+        self._jobs: dict[str, str] = {}
         self._used: set[str] = set()  # ids of all calls so far
 
     @classmethod
@@ -91,9 +91,9 @@ class History:
         return bool(self.calls) or any(not isinstance(p, e.Notice) or p.asks for p in self.parts)
 
     @property
-    def lost_jobs(self) -> list[str]:
-        """Background jobs that were started and whose end was never told, oldest first."""
-        return list(self._jobs)
+    def lost_jobs(self) -> dict[str, str]:
+        """Background jobs that were started and whose end was never told, oldest first, with their output files."""
+        return dict(self._jobs)
 
     def context_tokens(self) -> int:
         """Estimate of the next request's size, in tokens."""
@@ -160,8 +160,10 @@ class History:
         call = self.calls.get(result.call)
         if result.facts.cwd:
             self.cwd = result.facts.cwd
-        if result.facts.job:
-            self._jobs[result.facts.job] = None
+        if result.facts.job and result.facts.job_over:
+            self._jobs.pop(result.facts.job, None)
+        elif result.facts.job:
+            self._jobs[result.facts.job] = result.facts.output_file or ""
         if call is not None and call.result is None:
             call.result = result
             self._uncounted_bytes += len(dump(result.content))

@@ -193,9 +193,11 @@ def test_usage_and_cost_add_up_and_the_newest_usage_measures_the_context() -> No
 
 
 def test_jobs_are_alive_until_their_end_is_told() -> None:
-    begun = ToolResult(CallId("a"), "bash", (), facts=ToolFacts(job="j1"))
-    assert history(begun).lost_jobs == ["j1"]
-    assert history(begun, Message("j1", "ended", job="j1")).lost_jobs == []
+    begun = ToolResult(CallId("a"), "bash", (), facts=ToolFacts(job="j1", output_file="out"))
+    stopped = ToolResult(CallId("b"), "bash", (), facts=ToolFacts(job="j1", job_over=True))
+    assert history(begun).lost_jobs == {"j1": "out"}
+    assert history(begun, Message("j1", "ended", job="j1")).lost_jobs == {}
+    assert history(begun, stopped).lost_jobs == {}
 
 
 def test_the_model_is_told_that_the_user_stopped_it() -> None:
