@@ -30,6 +30,10 @@ def bare(request: Recorded) -> Json:
     return found
 
 
+def usages(server: ScriptedServer) -> list[Json]:
+    return [request.usage or {} for request in server.requests]
+
+
 def grows(server: ScriptedServer) -> None:
     """Each request begins with the one before, marks aside."""
     for before, after in pairwise(map(bare, server.requests)):
@@ -73,8 +77,7 @@ def test_a_resumed_session_sends_its_past_unchanged_and_reads_it_from_the_cache(
     (desk.project / "AGENTS.md").write_text("changed meanwhile")
     assert desk.run("-c", "-p", "second").stdout == "Two.\n"
     grows(server)
-    before, after = server.requests[1].usage, server.requests[2].usage
-    assert before is not None and after is not None
+    before, after = usages(server)[1:3]
     assert after["cache_read_input_tokens"] >= sum(
         before[key] for key in ("cache_read_input_tokens", "cache_creation_input_tokens")
     )
@@ -88,8 +91,7 @@ def test_every_step_reads_all_that_was_sent_before(desk: Desk, serve: Serve) -> 
     server = serve(by_step(*(reply(think("hm"), call("read", path="README.md")) for _ in range(6)), reply("done")))
     desk.run("-p", "look around")
     grows(server)
-    for before, after in pairwise([request.usage for request in server.requests]):
-        assert before is not None and after is not None
+    for before, after in pairwise(usages(server)):
         written = before["cache_read_input_tokens"] + before["cache_creation_input_tokens"]
         assert after["cache_read_input_tokens"] >= written > 0
 
