@@ -14,6 +14,7 @@ from forkcli.ui.look import BAD, FAINT, GOOD, STRONG, Look
 from forkcli.ui.sanitize import sanitize
 
 _HUNK = re.compile(r"@@ -(\d{1,9})(?:,(\d{1,9}))? \+(\d{1,9})(?:,(\d{1,9}))? @@(.*)")
+_CUT = re.compile(r"\n\[… the diff goes on: \+(\d{1,9}) -(\d{1,9})\]\n?\Z")
 _SILENT = ("index ", "old mode ", "similarity index ", "dissimilarity index ", "rename to ", "copy ")
 _STYLES = {
     "+": GOOD,
@@ -100,7 +101,14 @@ def parse(diff: str) -> Iterator[DiffLine]:
 def counts(diff: str) -> tuple[int, int]:
     """Lines added and removed."""
     signs = [line.sign for line in parse(diff)]
-    return signs.count("+"), signs.count("-")
+    added, removed = _beyond(diff)
+    return signs.count("+") + added, signs.count("-") + removed
+
+
+def _beyond(diff: str) -> tuple[int, int]:
+    """Lines added and removed that a diff which was cut does not hold, by its last line."""
+    found = _CUT.search(diff)
+    return (int(found[1]), int(found[2])) if found else (0, 0)
 
 
 def counts_text(diff: str, look: Look) -> Text:
@@ -126,7 +134,9 @@ def diff_lines(
             out.append(Text())
         out.append(_shown(line, width, look, indent) if line.sign != "f" else _file(line, *next(sums), look, indent))
     if len(shown) < len(lines):
-        out.append(Text(f"{indent}{look.more} {count(len(lines) - len(shown), 'more line')}", FAINT))
+        beyond = sum(_beyond(diff))
+        left = len(lines) - len(shown) + beyond - (beyond > 0)  # the line that says so does not count
+        out.append(Text(f"{indent}{look.more} {count(left, 'more line')}", FAINT))
     return out
 
 

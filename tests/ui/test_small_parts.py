@@ -187,6 +187,12 @@ def test_a_long_diff_is_cut_and_says_so() -> None:
     assert shown[-1] == "… 91 more lines"
 
 
+def test_the_lines_that_a_cut_diff_leaves_out_are_counted() -> None:
+    diff = "--- /dev/null\n+++ b/x\n@@ -0,0 +1,1000 @@\n" + "+x\n" * 400 + "[… the diff goes on: +600 -0]\n"
+    assert counts(diff) == (1000, 0)
+    assert rows(_group(diff_lines(diff, Look(), limit=40, files=False)))[-1] == "… 961 more lines"
+
+
 @given(st.text(max_size=200))
 def test_any_text_can_be_shown_as_a_diff(text: str) -> None:
     rows(_group(diff_lines(text, Look())))
