@@ -12,7 +12,7 @@ _Change = tuple[str, int, int, int, int]  # tag, old from, old to, new from, new
 
 
 def unified(old: str, new: str, name: str, *, created: bool = False) -> str:
-    """The diff with `a/name` and `b/name`; empty when nothing changed. A last line says what is left out over MAX_LINES."""
+    """The diff with `a/name` and `b/name`; empty when nothing changed. Over MAX_LINES, it says what it leaves out."""
     before, after = old.split("\n"), new.split("\n")
     rows: list[str] = []
     beyond = {"+": 0, "-": 0}
