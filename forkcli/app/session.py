@@ -1,5 +1,6 @@
 """A session that is open: made new or gone on with. It owns the lock, the files, the agent and its rig."""
 
+import re
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -23,6 +24,8 @@ from forkcli.store.agent_files import AgentDir, create_agent, open_agent
 from forkcli.store.lock import SessionLock, lock_session
 from forkcli.store.scratch import Scratch
 from forkcli.tools.registry import builtin_tools
+
+_JOB = re.compile(r"j([1-9]\d{0,8})")  # a history that came with a project may hold anything
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,12 +124,8 @@ def _job_ended(agent: Agent, message: Message) -> None:
 
 def _next_job(history: History) -> int:
     """The number of the next background job: ids are never reused."""
-    used = [
-        int(entry.body.facts.job[1:])
-        for entry in history.entries
-        if isinstance(entry.body, ToolResult) and entry.body.facts.job
-    ]
-    return max(used, default=0) + 1
+    jobs = [entry.body.facts.job or "" for entry in history.entries if isinstance(entry.body, ToolResult)]
+    return max((int(found[1]) for job in jobs if (found := _JOB.fullmatch(job))), default=0) + 1
 
 
 def _apply(settings: Settings, agent: Agent) -> None:
