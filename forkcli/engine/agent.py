@@ -74,6 +74,11 @@ class Approvals:
         self._always: set[tuple[str, str]] = set()
         self._lock = asyncio.Lock()
 
+    @property
+    def attended(self) -> bool:
+        """Whether someone can be asked."""
+        return self._ask.interactive
+
     async def approve(self, agent: Agent, call: CallId, question: Question) -> bool:
         """Whether the command may run as the question says; asks at most one question at a time."""
         if not self._ask.interactive:

@@ -287,6 +287,7 @@ class ToolEnv:
     approve: Callable[[Question], Awaitable[bool]]  # asks, records the answer, remembers `always`
     output: Callable[[str], None]  # live output for the screen
     jobs: "Jobs"
+    attended: bool = True  # someone can be asked; if not, `approve` always refuses
 
 
 class Jobs(Protocol):

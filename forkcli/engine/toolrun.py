@@ -141,6 +141,7 @@ def tool_env(agent: Agent, rig: Rig, key: CallId = NO_CALL, output: Callable[[st
         approve=partial(rig.approvals.approve, agent, key),
         output=output,
         jobs=rig.jobs,
+        attended=rig.approvals.attended,
     )
 
 

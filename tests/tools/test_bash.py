@@ -130,7 +130,11 @@ async def test_leaving_the_sandbox_is_asked_for_by_why_alone(desk: Desk) -> None
 async def test_what_was_refused_does_not_run_and_the_model_is_told(desk: Desk, args: dict[str, object]) -> None:
     outcome = await desk.call(BASH, command="x", **args)
     assert outcome.is_error
-    assert text(outcome).startswith("Not run: ")
+    assert text(outcome).startswith("Not run: the user refused ")
+    desk.attended = False
+    alone = await desk.call(BASH, command="x", **args)
+    assert "nobody is there to be asked" in text(alone)
+    assert "the user refused" not in text(alone)
     assert desk.workspace.commands == []
 
 
@@ -180,6 +184,9 @@ async def test_a_refusal_of_the_sandbox_is_explained_in_one_line(desk: Desk, wro
     assert said[:2] == [wrote, "[exit 1]"]
     assert hint in said[2]
     assert len(said) == 3
+    desk.attended = False
+    said = text(await desk.call(BASH, command="x")).splitlines()
+    assert said[2].endswith("nobody is there to be asked in this run]")
 
 
 async def test_nothing_is_explained_that_the_sandbox_did_not_do(desk: Desk) -> None:
