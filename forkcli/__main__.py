@@ -17,6 +17,13 @@ TERMINATED = 143
 
 def main() -> int:
     """Run the command line of this process; returns its exit code."""
+    try:
+        return _main()
+    except KeyboardInterrupt:
+        return INTERRUPTED
+
+
+def _main() -> int:
     _forget_the_project(sys.path)
     _fill_closed_streams()
     if sys.argv[1:2] == ["--version"]:
@@ -32,8 +39,6 @@ def main() -> int:
     except BrokenPipeError:
         code = FAILED
         _drop_output()
-    except KeyboardInterrupt:
-        code = INTERRUPTED
     return code
 
 

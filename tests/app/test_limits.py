@@ -142,6 +142,22 @@ def test_a_signal_ends_the_waiting_for_data(desk: Desk, serve: Serve) -> None:
         os.close(writer)
 
 
+def test_a_signal_while_it_starts_is_no_failure_of_fork(desk: Desk) -> None:
+    program = """
+import os, signal, sys
+from forkcli.__main__ import main
+def audit(event, args):
+    if event == "open" and args[0] == os.devnull:
+        os.kill(os.getpid(), signal.SIGINT)
+os.close(0)
+sys.addaudithook(audit)
+sys.argv = ["fork", "ls"]
+sys.exit(main())
+"""
+    done = subprocess.run([sys.executable, "-c", program], cwd=desk.project, capture_output=True, timeout=20, check=False)
+    assert (done.returncode, done.stderr) == (130, b"")
+
+
 def test_two_signals_are_no_more_than_one(desk: Desk, serve: Serve) -> None:
     serve(by_step(reply(call("bash", command="touch trace; sleep 78.78")), reply("no")))
     running = desk.start("-p", "wait")

@@ -1,0 +1,72 @@
+"""The session behind the REPL, with real files and processes."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from forkcli.app.driver import ReplDriver
+from forkcli.app.parts import NobodyToAsk, build_model, patience
+from forkcli.app.session import Surroundings
+from forkcli.config import Settings
+from forkcli.core.entries import Notice
+from forkcli.core.events import Event
+from forkcli.engine.agent import Approvals
+from forkcli.models.scripted import ScriptedServer
+from forkcli.store.scratch import Scratch
+from forkcli.workspace.base import open_workspace
+
+
+def nothing(_event: Event) -> None:
+    """Nobody watches."""
+
+
+@asynccontextmanager
+async def driver_in(project: Path) -> AsyncIterator[ReplDriver]:
+    with ScriptedServer([]) as server:
+        settings = Settings(project, project, base_url=server.base_url, api_key="scripted")
+        model, scratch = build_model(settings), Scratch(project)
+        scratch.ensure()
+        workspace = open_workspace(project, begin=False)
+        approvals = Approvals(NobodyToAsk())
+        driver = ReplDriver(
+            Surroundings(settings, scratch, model, workspace, approvals, patience(interactive=True), nothing)
+        )
+        try:
+            yield driver
+        finally:
+            await driver.close()
+            await workspace.close()
+            await model.close()
+
+
+def notices(driver: ReplDriver) -> list[str]:
+    return [entry.body.text for entry in driver.history.entries if isinstance(entry.body, Notice)]
+
+
+async def test_a_command_of_the_users_is_told_with_its_output(project: Path) -> None:
+    async with driver_in(project) as driver:
+        end = await driver.shell("echo out; exit 3", lambda _text: None)
+        assert (end.output, end.exit_code) == ("out\n", 3)
+        assert notices(driver) == [f"The user ran `echo out; exit 3` in {project} (exit code 3):\nout"]
+
+
+async def test_a_command_of_the_users_that_is_stopped_keeps_what_it_had_said(project: Path) -> None:
+    async with driver_in(project) as driver:
+        heard = asyncio.Event()
+        task = asyncio.create_task(driver.shell("echo first; sleep 60", lambda _text: heard.set()))
+        await heard.wait()
+        task.cancel()
+        end = await task
+        assert (end.output, end.exit_code) == ("first\n", None)
+        assert notices(driver) == [f"The user ran `echo first; sleep 60` in {project} (killed):\nfirst"]
+
+
+async def test_quitting_while_a_command_of_the_users_runs_ends_it(project: Path) -> None:
+    async with driver_in(project) as driver:
+        heard = asyncio.Event()
+        task = asyncio.create_task(driver.shell("echo first; sleep 60", lambda _text: heard.set()))
+        await heard.wait()
+        task.cancel()
+        await driver.close()
+        assert (await task).exit_code is None
