@@ -17,12 +17,12 @@ from forkcli.core.history import History
 from forkcli.core.ids import MAIN
 from forkcli.engine.agent import Stop
 from forkcli.engine.loop import prompt_turn, resume_turn
-from forkcli.engine.ports import Command, CommandEnd
+from forkcli.engine.ports import Command, CommandEnd, RunningCommand
 from forkcli.errors import ForkError
 from forkcli.models.catalog import DEFAULT_MODEL, full_name
 from forkcli.store.data import Kept, keep_data, measure, shortened
 from forkcli.store.inbox import put_message
-from forkcli.ui.ports import ShellEnd, Slash, Status
+from forkcli.ui.ports import RAN, ShellEnd, Slash, Status
 from forkcli.workspace.git import quick_branch
 
 END_S = 1.0  # how long the end of a turn is waited for
@@ -114,7 +114,10 @@ class ReplDriver:
             self.session.agent.halt(Stop("user"))
 
     async def shell(self, command: str, output: Callable[[str], None]) -> ShellEnd:
-        """Run a command as the user, so outside the sandbox. The model is shown it with the next message."""
+        """Run a command as the user, so outside the sandbox. The model is shown it with the next message.
+
+        Being cancelled stops the command alone: what it had said by then is shown and told all the same.
+        """
         session = await self.open()
         workspace = self.around.workspace
         spool = session.files.new_output("shell")
@@ -124,12 +127,13 @@ class ReplDriver:
             Command(command, cwd, sandboxed=False, net=True, access="full", spool=spool),
             lambda chunk: output(chunk.decode("utf-8", "replace")),
         )
-        end = await running.wait()
+        end = await _ended(running)
         gap = "\n[…]\n" if end.tail else ""
         shown = f"{end.head}{gap}{end.tail}"
         told = shortened(_kept(end, shown, spool), self.around.settings.project)
         code = "killed" if end.exit_code is None else f"exit code {end.exit_code}"
-        session.agent.record(Notice(f"The user ran `{command}` in {cwd} ({code}):\n{told.rstrip() or '[no output]'}"))
+        if self.session is session:
+            session.agent.record(Notice(f"{RAN}{command}` in {cwd} ({code}):\n{told.rstrip() or '[no output]'}"))
         return ShellEnd(shown, end.exit_code, time.monotonic() - begun)
 
     async def close(self) -> None:
@@ -167,6 +171,16 @@ class ReplDriver:
     def asked(self) -> bool:
         """Whether anything was asked in the open session."""
         return any(isinstance(entry.body, Prompt) for entry in self.history.entries)
+
+
+async def _ended(running: RunningCommand) -> CommandEnd:
+    """The end of a command, also when the waiting for it is cancelled: then it is killed."""
+    waiting = asyncio.ensure_future(running.wait())
+    try:
+        return await asyncio.shield(waiting)
+    except asyncio.CancelledError:
+        running.kill()
+        return await waiting
 
 
 def _kept(end: CommandEnd, shown: str, spool: Path) -> Kept:
