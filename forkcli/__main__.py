@@ -54,12 +54,23 @@ def _run() -> int:
 
 
 def _forget_the_project(path: list[str]) -> None:
-    """Take the working directory off the module path (in place), however it got there: `-m`, `PYTHONPATH=` or `.`."""
+    """Take the working directory off the module path (in place), however it got there: `-m`, `PYTHONPATH=` or `.`.
+
+    Of what PYTHONPATH names, the directories above it too: one of them may be the project's root.
+    """
     try:
         here = os.path.realpath(".")
     except OSError:  # it was deleted: no module can come from there
         here = ""
-    path[:] = [entry for entry in path if entry.startswith(os.sep) and os.path.realpath(entry) != here]
+    own = os.path.realpath(f"{__file__}/../..")
+    named = {os.path.realpath(entry) for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep)}
+
+    def foreign(entry: str) -> bool:
+        real = os.path.realpath(entry)
+        above = real in named and real != own and f"{here}{os.sep}".startswith(f"{real.rstrip(os.sep)}{os.sep}")
+        return real == here or above
+
+    path[:] = [entry for entry in path if entry.startswith(os.sep) and not foreign(entry)]
 
 
 def _fill_closed_streams() -> None:
@@ -76,14 +87,18 @@ def _fill_closed_streams() -> None:
 
 
 def _die_tidily() -> None:
-    """SIGTERM and SIGHUP unwind like an exit, so that the terminal is restored and children end."""
+    """SIGTERM and SIGHUP unwind like an exit, so that the terminal is restored and children end.
+
+    One that is ignored (`nohup`) stays ignored.
+    """
     import signal
 
     def leave(_number: int, _frame: object) -> None:
         raise SystemExit(TERMINATED)
 
-    signal.signal(signal.SIGTERM, leave)
-    signal.signal(signal.SIGHUP, leave)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, leave)
 
 
 def _drop_output() -> None:
