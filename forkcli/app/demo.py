@@ -22,25 +22,22 @@ from forkcli.models.scripted.server import ScriptedServer
 from forkcli.store.scratch import Scratch
 from forkcli.ui import tables
 
-BEFORE = """\
-This is a demonstration. The model is a script that ships with fork: its words were written beforehand, and its token
-figures are computed by a local model of the cache rules. The repository, the bug, the tools and the files are real.
-"""
-AFTER = """\
-
-What happened is in files. This one was a temporary repository; in yours it is the same:
-
+BEFORE = (
+    "This is a demonstration. The model is a script that ships with fork: its words were written beforehand, and its"
+    " token figures are computed by a local model of the cache rules. The repository, the bug, the tools and the files"
+    " are real."
+)
+FILES = "What happened is in files. This one was a temporary repository; in yours it is the same:"
+COMMANDS = """
   cd {project}
-  ls -R .fork               everything fork keeps
-  git diff                  what the agent changed
-
-$ fork tree
-{tree}
-$ fork show
-{card}
-To work on a project of your own: set ANTHROPIC_API_KEY, or point --base-url at a local server that speaks the
-Messages API, and run `fork` in it.
+  ls -R .fork     # everything fork keeps
+  git diff        # what the agent changed
+  fork -c         # go on with this session (it needs a model)
 """
+NEXT = (
+    "To work on a project of your own: set ANTHROPIC_API_KEY, or point --base-url at a local server that speaks the"
+    " Messages API, and run `fork` in it."
+)
 
 
 class OwnCommands:
@@ -60,7 +57,8 @@ def run(settings: Settings) -> int:
     """Run the demonstration; returns the exit code."""
     project = make_project(Path(tempfile.mkdtemp(prefix="fork-demo-")).resolve())
     on_terminal = sys.stdin.isatty() and sys.stdout.isatty()
-    sys.stdout.write(BEFORE + "\n")
+    width = tables.width_of(sys.stdout)
+    sys.stdout.write(tables.paragraph(BEFORE, width) + "\n")
     sys.stdout.flush()
     with ScriptedServer(demo_script()) as server:
         demo = Settings(
@@ -77,7 +75,13 @@ def run(settings: Settings) -> int:
             code = asyncio.run(converse(demo, scratch, ask=OwnCommands(), once=True))
         else:
             code = oneshot.run(replace(demo, print_=True), None, ask=OwnCommands())
-    tree = tables.tree(session_tree(project, None), None)
-    card = tables.agent(agent_view(read_found(project, None, None)))
-    sys.stdout.write(AFTER.format(project=project, tree=tree, card=card))
+    sys.stdout.write(_closing(project, width))
     return code
+
+
+def _closing(project: Path, width: int | None) -> str:
+    """Where the files are, what `fork tree` and `fork show` say of them, and how to begin in earnest."""
+    files = "\n" + tables.paragraph(FILES, width) + COMMANDS.format(project=project)
+    tree = "\n$ fork tree\n" + tables.tree(session_tree(project, None), width)
+    card = "\n$ fork show\n" + tables.agent(agent_view(read_found(project, None, None)), width)
+    return files + tree + card + "\n" + tables.paragraph(NEXT, width)
