@@ -32,7 +32,7 @@ COMMANDS = """
   cd {project}
   ls -R .fork     # everything fork keeps
   git diff        # what the agent changed
-  fork -c         # go on with this session (it needs a model)
+  fork -c         # go on, with a real model
 """
 NEXT = (
     "To work on a project of your own: set ANTHROPIC_API_KEY, or point --base-url at a local server that speaks the"
