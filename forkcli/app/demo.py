@@ -15,7 +15,9 @@ from forkcli.commands.found import read_found
 from forkcli.commands.show import agent_view
 from forkcli.commands.tree import session_tree
 from forkcli.config import Settings
-from forkcli.engine.ports import Answer, Question
+from forkcli.core.events import Warned
+from forkcli.core.ids import MAIN
+from forkcli.engine.ports import Answer, Emit, Question
 from forkcli.models.catalog import DEFAULT_MODEL
 from forkcli.models.scripted.demo import DEMO_COMMANDS, DEMO_PROMPT, demo_script, make_project
 from forkcli.models.scripted.server import ScriptedServer
@@ -27,6 +29,7 @@ BEFORE = (
     " token figures are computed by a local model of the cache rules. The repository, the bug, the tools and the files"
     " are real."
 )
+NO_SANDBOX = "no sandbox works here: the demo allows its own command to run without one (`fork doctor` says why)"
 FILES = "What happened is in files. This one was a temporary repository; in yours it is the same:"
 COMMANDS = """
   cd {project}
@@ -45,11 +48,17 @@ class OwnCommands:
 
     interactive = True
 
+    def __init__(self, emit: Emit) -> None:
+        self._emit = emit
+        self._told = False
+
     async def ask(self, question: Question) -> Answer:
         """Allow the commands of the script."""
         if question.command not in DEMO_COMMANDS:
             return "no"
-        sys.stderr.write("no sandbox works here: the demo runs its own command without one (`fork doctor` says why)\n")
+        if not self._told:
+            self._emit(Warned(MAIN, NO_SANDBOX))
+        self._told = True
         return "once"
 
 
@@ -72,9 +81,9 @@ def run(settings: Settings) -> int:
         if on_terminal:
             scratch = Scratch(project)
             scratch.ensure()
-            code = asyncio.run(converse(demo, scratch, ask=OwnCommands(), once=True))
+            code = asyncio.run(converse(demo, scratch, ask=OwnCommands, once=True))
         else:
-            code = oneshot.run(replace(demo, print_=True), None, ask=OwnCommands())
+            code = oneshot.run(replace(demo, print_=True), None, ask=OwnCommands)
     sys.stdout.write(_closing(project, width))
     return code
 
