@@ -131,8 +131,10 @@ def _stopped_by(session: Session) -> Iterator[list[Kind]]:
         caught.append(kind)
         session.agent.halt(stop)
 
-    for number, kind in SIGNALS.items():
-        loop.add_signal_handler(number, stop, kind, Stop("signal", f"stopped by {number.name}"))
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    heeded = [number for number, handler in before.items() if handler is not signal.SIG_IGN]
+    for number in heeded:
+        loop.add_signal_handler(number, stop, SIGNALS[number], Stop("signal", f"stopped by {number.name}"))
     limit = session.around.settings.timeout_s
     timer = None
     if limit is not None:
@@ -143,5 +145,6 @@ def _stopped_by(session: Session) -> Iterator[list[Kind]]:
     finally:
         if timer is not None:
             timer.cancel()
-        for number in SIGNALS:
+        for number in heeded:
             loop.remove_signal_handler(number)
+            signal.signal(number, before[number])

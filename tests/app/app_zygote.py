@@ -88,6 +88,8 @@ def _run(job: Job, fds: Sequence[int]) -> None:
         os.setgroups([])
         os.setgid(job["uid"])
         os.setuid(job["uid"])
+    for name in job.get("ignores", ()):
+        signal.signal(getattr(signal, name), signal.SIG_IGN)
     os.chdir(job["cwd"])
     sys.argv = ["fork", *(os.fsdecode(word.encode("utf-8", "surrogateescape")) for word in job["words"])]
     if "die_opening" in job:
