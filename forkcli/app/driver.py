@@ -14,7 +14,7 @@ from forkcli.config import Settings
 from forkcli.core.budget import share
 from forkcli.core.entries import Assistant, Body, Entry, Notice, Prompt
 from forkcli.core.history import History
-from forkcli.core.ids import MAIN
+from forkcli.core.ids import MAIN, SessionId
 from forkcli.engine.agent import Stop
 from forkcli.engine.loop import prompt_turn, resume_turn
 from forkcli.engine.ports import Command, CommandEnd, RunningCommand
@@ -36,6 +36,7 @@ class ReplDriver:
         self.session = session
         self.commands: Sequence[Slash] = ()
         self.after_turn: Callable[[], None] = lambda: None
+        self.left: SessionId | None = None  # the session that was closed last, if anything was asked in it
         self._window = 0
 
     # --- what the screen asks for ---------------------------------------------------------------------------------
@@ -141,6 +142,7 @@ class ReplDriver:
         session, self.session = self.session, None
         if session is None:
             return
+        self.left = session.id if _asked(session) else None
         task = session.agent.task
         if task is not None:
             session.agent.halt(Stop("signal", "fork was ended"))
@@ -167,11 +169,6 @@ class ReplDriver:
         """The open session's history, or an empty one."""
         return self.session.agent.history if self.session else History()
 
-    @property
-    def asked(self) -> bool:
-        """Whether anything was asked in the open session."""
-        return any(isinstance(entry.body, Prompt) for entry in self.history.entries)
-
 
 async def _ended(running: RunningCommand) -> CommandEnd:
     """The end of a command, also when the waiting for it is cancelled: then it is killed."""
@@ -181,6 +178,10 @@ async def _ended(running: RunningCommand) -> CommandEnd:
     except asyncio.CancelledError:
         running.kill()
         return await waiting
+
+
+def _asked(session: Session) -> bool:
+    return any(isinstance(entry.body, Prompt) for entry in session.agent.history.entries)
 
 
 def _kept(end: CommandEnd, shown: str, spool: Path) -> Kept:

@@ -69,7 +69,10 @@ async def converse(
             driver.after_turn = repl.quit
         _show_past(driver, screen)
         asyncio.get_running_loop().call_later(WARM_S, warm, model)
-        return await repl.run(settings.prompt)
+        code = await repl.run(settings.prompt)
+        if code == 0 and driver.left is not None and not once:
+            sys.stdout.write(f"`fork -c` goes on with this session ({driver.left})\n")
+        return code
     finally:
         await workspace.close()
         await model.close()

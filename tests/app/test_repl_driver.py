@@ -12,7 +12,7 @@ from forkcli.config import Settings
 from forkcli.core.entries import Notice
 from forkcli.core.events import Event
 from forkcli.engine.agent import Approvals
-from forkcli.models.scripted import ScriptedServer
+from forkcli.models.scripted import Reply, ScriptedServer, reply
 from forkcli.store.scratch import Scratch
 from forkcli.workspace.base import open_workspace
 
@@ -22,8 +22,8 @@ def nothing(_event: Event) -> None:
 
 
 @asynccontextmanager
-async def driver_in(project: Path) -> AsyncIterator[ReplDriver]:
-    with ScriptedServer([]) as server:
+async def driver_in(project: Path, *script: Reply) -> AsyncIterator[ReplDriver]:
+    with ScriptedServer(script) as server:
         settings = Settings(project, project, base_url=server.base_url, api_key="scripted")
         model, scratch = build_model(settings), Scratch(project)
         scratch.ensure()
@@ -70,3 +70,15 @@ async def test_quitting_while_a_command_of_the_users_runs_ends_it(project: Path)
         task.cancel()
         await driver.close()
         assert (await task).exit_code is None
+
+
+async def test_the_session_that_was_left_is_known_once_something_was_asked_in_it(project: Path) -> None:
+    async with driver_in(project, reply("hello")) as driver:
+        await driver.shell("true", lambda _text: None)
+        await driver.close()
+        assert driver.left is None
+        await driver.turn("hi")
+        session = driver.status().session
+        await driver.close()
+        assert session
+        assert driver.left == session
