@@ -27,7 +27,7 @@ _PERSON = {
 }
 _ACCESS = {
     "write": "write",
-    "read": "read (nothing can be changed)",
+    "read": "read (the project cannot be changed)",
     "full": "full (commands run without a sandbox)",
 }
 

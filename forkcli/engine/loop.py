@@ -106,7 +106,8 @@ def _tell_lost_jobs(agent: Agent, rig: Rig) -> None:
     told = {message.job for message in agent.told}
     lost = {job: path for job, path in agent.history.lost_jobs.items() if job not in alive and job not in told}
     if lost:
-        agent.record(*(Message(job, _lost(path), job=job) for job, path in lost.items()))
+        root = rig.workspace.root
+        agent.record(*(Message(job, _lost(str(root / path) if path else ""), job=job) for job, path in lost.items()))
 
 
 def _lost(output_file: str) -> str:

@@ -40,7 +40,7 @@ def sandbox_hint(output: str, code: int | None, allowed: Permit, access: Access,
     end = output[-(_LOOKED_AT if code else _LOOKED_AT_PASSED) :]
     if _READ_ONLY.search(end) or _GIT_REFUSED.search(end):
         if access == "read":
-            return "[sandbox: your access is `read`, nothing can be written]"
+            return "[sandbox: your access is `read`: only `.fork/notes/` and /tmp can be written]"
         ask = "if it has to be, repeat the call with `why` to ask the user to run it outside"
         return (
             "[sandbox: only the project (not its `.git` and `.fork`) and /tmp can be written; "

@@ -134,7 +134,7 @@ class Files:
             if (rel := _below(path, root)) is not None:
                 return root, rel
         # the same directory by another name, such as /tmp for /private/tmp; the kernel checks what comes of it
-        head, tail = os.path.split(path.rstrip("/"))
+        head, tail = os.path.split(path.rstrip("/") or "/")
         real = str(Path(os.path.realpath(head)) / tail)
         for root in self.roots:
             if (rel := _below(real, root)) is not None:

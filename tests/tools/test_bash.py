@@ -203,7 +203,9 @@ async def test_nothing_is_explained_that_the_sandbox_did_not_do(desk: Desk) -> N
 async def test_with_access_read_the_hint_offers_no_way_out(desk: Desk) -> None:
     desk.access = "read"
     desk.workspace.end = ended("touch: x: Read-only file system", exit_code=1)
-    assert text(await desk.call(BASH, command="x")).endswith("[sandbox: your access is `read`, nothing can be written]")
+    assert text(await desk.call(BASH, command="x")).endswith(
+        "[sandbox: your access is `read`: only `.fork/notes/` and /tmp can be written]"
+    )
 
 
 async def test_live_output_is_decoded_as_it_comes(desk: Desk) -> None:
