@@ -63,7 +63,8 @@ def _forget_the_project(path: list[str]) -> None:
     except OSError:  # it was deleted: no module can come from there
         here = ""
     own = os.path.realpath(f"{__file__}/../..")
-    named = {os.path.realpath(entry) for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep)}
+    said = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    named = {os.path.realpath(entry) for entry in said} if here else set()
 
     def foreign(entry: str) -> bool:
         real = os.path.realpath(entry)

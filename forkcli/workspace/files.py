@@ -128,6 +128,8 @@ class Files:
             raise ForkError("the path holds a null byte")
         if not path:
             raise ForkError("the path is empty")
+        if path == "~" or path.startswith("~/"):
+            raise ForkError(f"{path}: `~` is not the home directory here", "paths are relative to the project")
         if not path.startswith("/"):
             return self.root, path
         for root in self.roots:
