@@ -9,7 +9,7 @@ from typing import Literal
 
 from forkcli.app.session import Session
 from forkcli.core.entries import Notice, Prompt
-from forkcli.core.first import ProjectFile, first_blocks
+from forkcli.core.first import ProjectFile, access_told, first_blocks
 from forkcli.core.messages import Block, quoted, text_block
 from forkcli.errors import ForkError, Kind
 from forkcli.prompts import filled
@@ -24,11 +24,6 @@ _NAME_CHARS = 60
 _PERSON = {
     True: "The person is at the terminal: they can answer and approve.",
     False: "This run is one-shot: nobody is there to answer or to approve.",
-}
-_ACCESS = {
-    "write": "write",
-    "read": "read (the project cannot be changed)",
-    "full": "full (commands run without a sandbox)",
 }
 
 
@@ -125,7 +120,7 @@ def _where(session: Session, source: Source) -> str:
         project=quoted(str(project)),
         platform=f"{platform.system()} {platform.machine()}",
         cwd=quoted(history.cwd or str(settings.cwd)),
-        access=f"{_ACCESS[history.access]}, network {'on' if history.net else 'off'}",
+        access=access_told(history.access, net=history.net),
         person=_PERSON[source == "repl"],
         git=quoted(quick_state(project)),
         folder=shown(session.files.folder),

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from forkcli.core import entries as e
 from forkcli.core.context import Context
 from forkcli.core.events import TurnStatus
+from forkcli.core.first import access_told
 from forkcli.core.ids import CallId, Seq
 from forkcli.core.messages import Block, Message, calls_of, dump, text_block
 from forkcli.core.seal import GAP, Part, sealed, sendable
@@ -123,7 +124,7 @@ class History:
                 self.model, self.effort = model, effort
             case e.AccessChange(access=access, net=net):
                 self.access, self.net = access, net
-                self.parts.append(e.Notice(f"From now on: access {access}, network {'on' if net else 'off'}."))
+                self.parts.append(e.Notice(f"From now on: access {access_told(access, net=net)}."))
             case e.Failure(kind=kind, sentence=sentence):
                 self.halt = Halt("unavailable" if kind == "unavailable" else "failed", sentence)
             case e.Interrupt():

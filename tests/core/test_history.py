@@ -181,6 +181,14 @@ def test_model_access_and_directory_are_those_of_the_newest_entry() -> None:
     assert (h.model, h.effort, h.access, h.net, h.cwd) == ("m2", "low", "read", True, "/p/x")
 
 
+def test_a_change_of_access_is_told_with_what_it_means() -> None:
+    h = history(AccessChange("read", net=False), AccessChange("full", net=False), prompt(), seal())
+    assert texts(h)[-1][1][0] == (
+        "<notice>From now on: access read (the project cannot be changed), network off.</notice>\n"
+        "<notice>From now on: access full (commands run without a sandbox), network on.</notice>"
+    )
+
+
 def test_usage_and_cost_add_up_and_the_newest_usage_measures_the_context() -> None:
     one = Usage(10, 20, 300, 40)
     h = history(
