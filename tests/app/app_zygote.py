@@ -82,6 +82,8 @@ def _run(job: Job, fds: Sequence[int]) -> None:
         os.close(fd)
     os.environ.clear()
     os.environ.update(job["env"])
+    for name in job.get("unset", ()):
+        os.environ.pop(name, None)
     for name, bounds in job.get("rlimits", {}).items():
         resource.setrlimit(getattr(resource, name), bounds)
     if "uid" in job:
