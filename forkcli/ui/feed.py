@@ -177,8 +177,10 @@ class Feed:
     def _result(self, body: e.ToolResult) -> Item:
         call = self._calls.pop(body.call, None)
         block = self._blocks.pop(body.call, None) or (call.block if call else None)
-        heard = _lines(call.heard)[-HEARD_LINES:] if call else []
-        return finished(block, body, heard, self._look)
+        lines = _lines(call.heard) if call else []
+        heard = lines[-HEARD_LINES:]
+        before = len(lines) - len(heard) + (call.dropped if call else 0)
+        return finished(block, body, heard, self._look, before=before)
 
     def _ended(self, event: ev.TurnEnded) -> list[Item]:
         items = self._flush()
