@@ -128,9 +128,8 @@ def test_a_paused_answer_goes_on_without_a_message_between() -> None:
 
 def test_what_the_api_would_refuse_is_left_out_of_an_answer() -> None:
     thinking = {"type": "thinking", "thinking": "hm", "signature": "s"}
-    assert [b["type"] for b in history(prompt(), seal(), answer(thinking, "a", "  ", thinking)).messages[-1].content] == [
-        "thinking", "text",
-    ]  # fmt: skip
+    sent = history(prompt(), seal(), answer(thinking, "a", "  ", thinking)).messages[-1].content
+    assert [b["type"] for b in sent] == ["thinking", "text"]
     assert len(history(prompt(), seal(), answer("", thinking)).messages) == 1
     assert len(history(prompt(), seal(), answer("half", stop="refusal")).messages) == 1
     bad = [tool_use("a b"), tool_use("a", "no name"), {**tool_use("c"), "input": "x"}, tool_use("d")]
