@@ -19,7 +19,7 @@ from pathlib import Path
 
 from forkcli.errors import ForkError, Kind
 from forkcli.workspace.restore_staged import Staged
-from forkcli.workspace.snapshots_dir import known_id, replace
+from forkcli.workspace.snapshots_dir import known_id, replace, sync
 from forkcli.workspace.snapshots_read import Delta, Entry
 
 _LOCK_S = 30.0
@@ -44,12 +44,12 @@ class Journal:
         self._folder.mkdir(mode=0o700)
         body = {"version": 1, "what": self.what, "paths": [_as_list(delta) for delta in self.deltas]}
         replace(self.file, json.dumps(body).encode("ascii"))  # names that are no valid text survive as lone surrogates
-        _sync(self.file.parent)
+        sync(self.file.parent)
 
     def end(self) -> None:
         """It is done, or undone: forget it, for good. Raises OSError."""
         self.file.unlink(missing_ok=True)
-        _sync(self.file.parent)
+        sync(self.file.parent)
         shutil.rmtree(self._folder, ignore_errors=True)
 
     @property
@@ -138,11 +138,3 @@ def _wait_for(fd: int) -> None:
         if time.monotonic() > end:
             raise ForkError("another fork is changing the project's files and has not ended", "try again later")
         time.sleep(_PAUSE_S)
-
-
-def _sync(folder: Path) -> None:
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)

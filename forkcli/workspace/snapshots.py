@@ -33,7 +33,6 @@ _NO_ID = b"0" * 40
 _WARM = "+warm"  # the index of the project's own files that was written last; no agent's name begins like that
 _TRIES = 3
 _FEW = 8
-_UNSYNCED = ("-c", "core.fsync=none")
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,10 +217,7 @@ class Snapshots:
     def _write_tree(self, state: _Agent, index: Path) -> str:
         stamp = _stamp(index)
         if not state.tree or state.stamp != stamp:
-            first = not state.tree  # then all directories may be new: one flush instead of one for each
-            state.tree = self._git(index, *(_UNSYNCED if first else ()), "write-tree").decode("ascii").strip()
-            if first:
-                self.where.flush()
+            state.tree = self.where.write_tree(index, many=not state.tree)
         return state.tree
 
     def _settle(self, name: str, state: _Agent, index: Path, *, warm: bool) -> None:

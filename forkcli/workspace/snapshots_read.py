@@ -164,7 +164,7 @@ def read(where: SnapshotDir, tree: str, path: str) -> bytes:
     entry = entries(where, tree, [path]).get(path)
     if entry is None:
         raise ForkError(f"{path} is not in the snapshot")
-    return where.git("cat-file", "blob", entry.id)
+    return next(data for _, data in blobs(where, [entry.id]))
 
 
 def blobs(where: SnapshotDir, ids: Iterable[str], batch_bytes: int = _BATCH_BYTES) -> Iterator[tuple[str, bytes]]:
@@ -200,7 +200,12 @@ def _batch(where: SnapshotDir, ids: list[str]) -> Iterator[tuple[str, bytes]]:
     for one in ids:
         end = out.index(b"\n", at)
         size = int(out[at:end].rpartition(b" ")[2])
-        yield one, out[end + 1 : end + 1 + size]
+        data = out[end + 1 : end + 1 + size]
+        hashed = where.hashed(size)
+        hashed.update(data)
+        if hashed.hexdigest() != one:  # git does not look at that itself when it reads a pack
+            raise ForkError(f"a file's content in `{where.folder}` is damaged")
+        yield one, data
         at = end + 1 + size + 1
 
 

@@ -6,11 +6,13 @@ Invariant: every object that a seeded index names is in fork's own directory.
 """
 
 import re
+import secrets
+import shutil
 import stat
 from dataclasses import dataclass
 from pathlib import Path
 
-from forkcli.workspace.gitdirs import GitPlaces, git_places, read_small
+from forkcli.workspace.gitdirs import GitPlaces, git_places, read_head, read_small
 from forkcli.workspace.gitrun import checked
 from forkcli.workspace.snapshots_dir import GitRun, SnapshotDir
 
@@ -123,22 +125,50 @@ def seed(where: SnapshotDir, user: UserIndex, index: Path) -> None:
     if not entries:
         return
     env = {key: value for key, value in _theirs(where, user).items() if key != "GIT_INDEX_FILE"}
-    ids = b"\n".join(sorted({object_id for _, object_id, _ in entries})) + b"\n"
+    wanted = {object_id for _, object_id, _ in entries} | _directories(where, env)
+    ids = b"\n".join(sorted(wanted)) + b"\n"
     checking = where.arguments("cat-file", "--batch-check=%(objectname) %(objecttype) %(objectsize)")
     sizes = _sizes(checked(where.run(checking, where.environment(**env), ids)))
     taken = _within(sizes)
     if not taken:
         return
-    packing = where.arguments("pack-objects", "-q", "--window=0", "--delta-base-offset", _pack_name(where))
-    ran = where.run(packing, where.environment(**env), b"\n".join(sorted(taken)) + b"\n")
-    if ran.code == 0:
+    if _take_over(where, env, taken):
         lines = [b"%s %s 0\t%s\0" % entry for entry in entries if entry[1] in taken]
         where.git("update-index", "-z", "--index-info", stdin=b"".join(lines), GIT_INDEX_FILE=str(index))
 
 
-def _pack_name(where: SnapshotDir) -> str:
-    (where.folder / "objects/pack").mkdir(exist_ok=True)
-    return str(where.folder / "objects/pack/pack")
+def _take_over(where: SnapshotDir, env: dict[str, str], taken: set[bytes]) -> bool:
+    """Pack the objects and put the pack in place, once their names have been computed from their content.
+
+    Packing believes what the user's repository calls them, and one that was tampered with could lie.
+    """
+    aside = where.folder / "objects" / f"tmp_seed_{secrets.token_hex(8)}"
+    aside.mkdir()
+    try:
+        packing = where.arguments("pack-objects", "-q", "--window=0", "--delta-base-offset", str(aside / "pack"))
+        if where.run(packing, where.environment(**env), b"\n".join(sorted(taken)) + b"\n").code != 0:
+            return False
+        for path in aside.iterdir():
+            if path.suffix != ".pack":
+                path.unlink()
+        for path in aside.glob("*.pack"):
+            where.git("index-pack", str(path))
+        for path in sorted(aside.iterdir(), key=lambda one: one.suffix == ".idx"):  # git sees a pack by its index
+            path.rename(where.folder / "objects/pack" / path.name)
+        return True
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def _directories(where: SnapshotDir, env: dict[str, str]) -> set[bytes]:
+    """The directories of the last commit: most will be those of the first snapshot."""
+    head = read_head(where.project)
+    if head is None or head.commit is None:
+        return set()
+    listing = where.arguments("ls-tree", "-r", "-t", "-d", "-z", "--object-only", head.commit)
+    top = where.arguments("rev-parse", "--verify", "-q", "--end-of-options", f"{head.commit}^{{tree}}")
+    found = [where.run(argv, where.environment(**env), b"") for argv in (listing, top)]
+    return {one for ran in found if ran.code == 0 for one in ran.out.replace(b"\n", b"\0").split(b"\0") if one}
 
 
 def _entries(listed: bytes) -> list[tuple[bytes, bytes, bytes]]:
@@ -158,7 +188,7 @@ def _ours(path: bytes) -> bool:
 
 def _sizes(out: bytes) -> dict[bytes, int]:
     words = (line.split(b" ") for line in out.splitlines())
-    return {word[0]: int(word[2]) for word in words if len(word) == 3 and word[1] == b"blob"}
+    return {word[0]: int(word[2]) for word in words if len(word) == 3 and word[1] in {b"blob", b"tree"}}
 
 
 def _within(sizes: dict[bytes, int]) -> set[bytes]:

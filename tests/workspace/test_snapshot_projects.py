@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -169,6 +170,29 @@ def test_missing_and_broken_git_data_cost_nothing_but_time(project: Path) -> Non
     (project / ".git/index").write_bytes(b"DIRC nonsense")
     (project / ".git/config").write_text("[broken")
     assert load_files(snapshots, new_snapshots(project).take("other").tree) == read_files(project)
+
+
+def test_objects_that_lie_about_their_content_are_not_believed(project: Path) -> None:
+    for path, lie in (("HEAD:README.md", b"blob 5\0evil\n"), ("HEAD:src", b"tree 0\0")):
+        name = git(project, "rev-parse", path)
+        loose = project / ".git/objects" / name[:2] / name[2:]
+        loose.chmod(0o644)
+        loose.write_bytes(zlib.compress(lie))
+    snapshots = new_snapshots(project)
+    assert load_files(snapshots, snapshots.take("main").tree) == read_files(project)
+
+
+def test_content_that_was_damaged_is_noticed_when_it_is_read(project: Path) -> None:
+    snapshots = new_snapshots(project)
+    tree = snapshots.take("main").tree
+    pack = next((project / ".fork/snapshots.git/objects/pack").glob("*.pack"))
+    pack.chmod(0o600)
+    blob = zlib.compress(b"# A project\n")
+    data = pack.read_bytes()
+    assert data.count(blob[2:8]) == 1
+    pack.write_bytes(data.replace(blob[2:8], bytes(b ^ 1 for b in blob[2:8])))
+    with pytest.raises(ForkError, match=r"damaged|missing|git failed"):
+        new_snapshots(project).read(tree, "README.md")
 
 
 @pytest.fixture
