@@ -86,6 +86,14 @@ def test_a_retry_counts_down_and_goes_when_text_comes() -> None:
     assert "overloaded" not in "".join(watched.live())
 
 
+def test_of_a_long_thought_the_end_is_shown() -> None:
+    watched = Watched()
+    watched.on(ev.StepStarted(MAIN, 1), delta("word " * 60 + "and\nthe end", thinking=True))
+    live = watched.live(width=40)
+    assert live[:3] == ["  word word word word word word word", "  word word word word and", "  the end"]
+    assert "thinking" in live[3]
+
+
 def test_thinking_is_live_and_leaves_nothing_behind() -> None:
     watched = Watched()
     watched.on(ev.StepStarted(MAIN, 1), delta("I wonder\x1b[2J", thinking=True))
