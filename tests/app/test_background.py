@@ -1,7 +1,6 @@
 """Background jobs over the life of a session: started, stopped, told when they end, and lost with a kill."""
 
-from app_kit import Desk, alive, by_step, until
-from conftest import Serve
+from app_kit import Desk, Serve, alive, by_step, until
 
 from forkcli.core.entries import Message
 from forkcli.models.scripted import Reply, call, newest_text, reply, say

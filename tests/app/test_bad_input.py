@@ -8,8 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from app_kit import Desk, by_step, until
-from conftest import Serve
+from app_kit import Desk, Serve, by_step, until
 
 from forkcli.core.entries import Assistant, Prompt
 from forkcli.models.scripted import Reply, call, reply, say

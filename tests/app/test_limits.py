@@ -7,8 +7,7 @@ import sys
 import time
 
 import pytest
-from app_kit import Desk, alive, by_step, texts, until
-from conftest import Serve
+from app_kit import Desk, Serve, alive, by_step, texts, until
 
 from forkcli.core.decide import STOPPED
 from forkcli.core.entries import Assistant, CallId, Checkpoint, Interrupt, ToolResult, ToolStart
