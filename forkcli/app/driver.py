@@ -117,12 +117,13 @@ class ReplDriver:
     async def shell(self, command: str, output: Callable[[str], None]) -> ShellEnd:
         """Run a command as the user, so outside the sandbox. The model is shown it with the next message.
 
-        Being cancelled stops the command alone: what it had said by then is shown and told all the same.
+        Being cancelled stops the command alone: what it had said by then is shown and told all the same. It runs where
+        the user started fork, not where the model's shell has gone: what lies there may be of the model's making.
         """
         session = await self.open()
         workspace = self.around.workspace
         spool = session.files.new_output("shell")
-        cwd = session.agent.history.cwd or str(self.around.settings.cwd)
+        cwd = str(self.around.settings.cwd)
         begun = time.monotonic()
         running = await workspace.start(
             Command(command, cwd, sandboxed=False, net=True, access="full", spool=spool),

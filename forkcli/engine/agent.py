@@ -67,11 +67,12 @@ class Agent:
 
 
 class Approvals:
-    """The user's answers in this process. `always` holds for this very command; nothing is read from a history."""
+    """The user's answers in this process. `always` holds for this very command where it was asked for; nothing is read
+    from a history."""
 
     def __init__(self, ask: Ask) -> None:
         self._ask = ask
-        self._always: set[tuple[str, str]] = set()
+        self._always: set[tuple[str, str, str]] = set()
         self._lock = asyncio.Lock()
 
     @property
@@ -84,7 +85,7 @@ class Approvals:
         if not self._ask.interactive:
             return False
         async with self._lock:
-            key = (question.what, question.command)
+            key = (question.what, question.command, question.cwd)
             if key in self._always:
                 return True
             answer = await self._ask.ask(question)

@@ -248,6 +248,7 @@ class Question:
     what: Literal["net", "unsandboxed", "shell"]
     command: str
     why: str = ""
+    cwd: str = ""  # where it will run, as it is shown; empty for the project's root
 
 
 Answer = Literal["once", "always", "no"]

@@ -45,7 +45,8 @@ async def _outside(args: Json, env: ToolEnv) -> Permit | str:
 
 
 async def _ask(what: Literal["net", "unsandboxed"], args: Json, env: ToolEnv) -> bool:
-    return await env.approve(Question(env.agent, what, args["command"], args.get("why", "")))
+    cwd = "" if env.cwd == str(env.workspace.root) else env.workspace.relative(env.cwd)
+    return await env.approve(Question(env.agent, what, args["command"], args.get("why", ""), cwd))
 
 
 def _no_net(env: ToolEnv) -> str:

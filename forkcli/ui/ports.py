@@ -148,6 +148,11 @@ class Question(Protocol):
     @property
     def why(self) -> str: ...
 
+    @property
+    def cwd(self) -> str:
+        """Where it will run, empty for the project's root."""
+        ...
+
 
 class Driver(Protocol):
     """The session behind the screen. All calls come from the screen's event loop, `paths` alone from a thread."""
