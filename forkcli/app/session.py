@@ -20,7 +20,8 @@ from forkcli.engine.rig import Rig
 from forkcli.errors import ForkError
 from forkcli.models.anthropic import AnthropicModel
 from forkcli.models.catalog import full_name
-from forkcli.store.agent_files import AgentDir, create_agent, open_agent
+from forkcli.store.agent_files import INBOX, AgentDir, create_agent, open_agent
+from forkcli.store.inbox import put_message
 from forkcli.store.lock import SessionLock, lock_session
 from forkcli.store.scratch import Scratch
 from forkcli.tools.registry import builtin_tools
@@ -100,7 +101,7 @@ def resume_session(around: Surroundings, session: SessionId, agent: AgentId = MA
 def _joined(around: Surroundings, session: SessionId, files: AgentDir, history: History, lock: SessionLock) -> Session:
     name = history.agent.agent if history.agent else MAIN
     agent = Agent(name, files, history, around.emit)
-    jobs = AgentJobs(partial(_job_ended, agent), first=_next_job(history))
+    jobs = AgentJobs(partial(_job_ended, agent, files.folder / INBOX), first=_next_job(history))
     settings = around.settings
     rig = Rig(
         model=around.model,
@@ -116,9 +117,12 @@ def _joined(around: Surroundings, session: SessionId, files: AgentDir, history: 
     return Session(around, session, agent, rig, files, lock)
 
 
-def _job_ended(agent: Agent, message: Message) -> None:
-    """Keep it for the agent's next step; a person is told at once."""
-    agent.told.append(message)
+def _job_ended(agent: Agent, inbox: Path, message: Message) -> None:
+    """Keep it for the agent's next step, which may be that of another process; a person is told at once."""
+    try:
+        put_message(inbox, message.sender, message.text)
+    except ForkError:
+        agent.told.append(message)
     agent.emit(Warned(agent.id, message.text.split("\n", 1)[0]))
 
 

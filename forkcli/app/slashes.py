@@ -153,7 +153,6 @@ async def _resume(driver: ReplDriver, rest: str) -> Shown:
     chosen = scratch.find(rest)
     if chosen == current:
         return Lines(f"You are in {chosen} already.")
-    await driver.switch(None)
     await driver.switch(resume_session(driver.around, chosen))
     return past(driver)
 

@@ -152,8 +152,7 @@ class History:
         self.continued = 0
         if isinstance(part, e.Message):
             self._uncounted_bytes += len(part.text.encode(errors="replace"))
-            if part.job:
-                self._jobs.pop(part.job, None)
+            self._jobs.pop(part.job or part.sender, None)
         else:
             self._uncounted_bytes += len(dump(part.blocks))
 

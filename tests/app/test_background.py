@@ -13,7 +13,7 @@ def test_the_end_of_a_job_is_told_with_the_next_step(desk: Desk, serve: Serve) -
     started, _ = desk.results()
     assert "job j1 runs in the background" in started
     (message,) = desk.bodies(Message)
-    assert (message.sender, message.job) == ("j1", "j1")
+    assert (message.sender, message.file) == ("j1", "0001-j1.md")
     assert "exit code 4" in message.text
     assert "result of it" in message.text
     assert '<message from="j1">' in newest_text(server.requests[-1].body)

@@ -3,16 +3,23 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
+
+import pytest
 
 from forkcli.app.driver import ReplDriver
 from forkcli.app.parts import NobodyToAsk, build_model, patience
-from forkcli.app.session import Surroundings
+from forkcli.app.session import Surroundings, resume_session
+from forkcli.app.slashes import slashes_for
 from forkcli.config import Settings
-from forkcli.core.entries import Notice
+from forkcli.core.entries import Message, Notice
 from forkcli.core.events import Event
 from forkcli.engine.agent import Approvals
-from forkcli.models.scripted import Reply, ScriptedServer, reply
+from forkcli.engine.ports import Answer, Question
+from forkcli.errors import ForkError
+from forkcli.models.scripted import Reply, ScriptedServer, call, reply
+from forkcli.store.lock import lock_session
 from forkcli.store.scratch import Scratch
 from forkcli.workspace.base import open_workspace
 
@@ -38,6 +45,15 @@ async def driver_in(project: Path, *script: Reply) -> AsyncIterator[ReplDriver]:
             await driver.close()
             await workspace.close()
             await model.close()
+
+
+class Agrees:
+    """Says yes, so that it does not matter whether a sandbox works here."""
+
+    interactive = True
+
+    async def ask(self, _question: Question) -> Answer:
+        return "once"
 
 
 def notices(driver: ReplDriver) -> list[str]:
@@ -82,3 +98,38 @@ async def test_the_session_that_was_left_is_known_once_something_was_asked_in_it
         await driver.close()
         assert session
         assert driver.left == session
+
+
+async def test_a_job_that_ended_between_two_turns_is_told_as_such_also_after_a_resume(project: Path) -> None:
+    job = call("bash", command="sleep 0.8; exit 7", background=True)
+    async with driver_in(project, reply(job), reply("started"), reply("I see")) as driver:
+        driver.around = replace(driver.around, approvals=Approvals(Agrees()))
+        await driver.turn("go")
+        session = driver.session
+        assert session is not None
+        while session.rig.jobs.running:
+            await asyncio.sleep(0.05)
+        await driver.close()
+        await driver.switch(resume_session(driver.around, session.id))
+        await driver.turn("and now?")
+        (message,) = [entry.body for entry in driver.history.entries if isinstance(entry.body, Message)]
+        assert (message.sender, message.file) == ("j1", "0001-j1.md")
+        assert "exit code 7" in message.text
+
+
+async def test_a_session_that_cannot_be_resumed_leaves_the_open_one_open(project: Path) -> None:
+    async with driver_in(project, reply("hello"), reply("again")) as driver:
+        await driver.turn("hi")
+        first = driver.session
+        assert first is not None
+        await driver.switch(None)
+        await driver.turn("hi")
+        second = driver.status().session
+        resume = next(slash for slash in slashes_for(driver) if slash.name == "resume")
+        lock = lock_session(driver.around.scratch.session_folder(first.id))
+        with pytest.raises(ForkError, match="in use"):
+            await resume.run(first.id)
+        lock.release()
+        assert driver.status().session == second
+        await resume.run(first.id)
+        assert driver.status().session == first.id
