@@ -1,9 +1,11 @@
 """The session behind the REPL, with real files and processes."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -21,6 +23,7 @@ from forkcli.errors import ForkError
 from forkcli.models.scripted import Reply, ScriptedServer, call, reply
 from forkcli.store.lock import lock_session
 from forkcli.store.scratch import Scratch
+from forkcli.ui.ports import Choice
 from forkcli.workspace.base import open_workspace
 
 
@@ -133,3 +136,23 @@ async def test_a_session_that_cannot_be_resumed_leaves_the_open_one_open(project
         assert driver.status().session == second
         await resume.run(first.id)
         assert driver.status().session == first.id
+
+
+async def test_sessions_to_resume_are_dated_in_the_readers_own_time(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with driver_in(project, reply("hello")) as driver:
+        await driver.turn("hi")
+        await driver.switch(None)
+        resume = next(slash for slash in slashes_for(driver) if slash.name == "resume")
+        monkeypatch.setenv("TZ", "UTC-5:30")
+        time.tzset()
+        try:
+            shown = await resume.run("")
+        finally:
+            monkeypatch.undo()
+            time.tzset()
+        assert isinstance(shown, Choice)
+        (found,) = driver.around.scratch.sessions()
+        local = found.updated + timedelta(hours=5, minutes=30)
+        assert shown.items == ((found.id, "hi", f"{local:%Y-%m-%d %H:%M}"),)
