@@ -64,14 +64,20 @@ def new_journal(folder: Path, what: str, deltas: Sequence[Delta]) -> Journal:
 
 def unfinished(folder: Path) -> bool:
     """Whether a change was left half-way, or is going on."""
-    return any(folder.glob("*.json"))
+    try:
+        names = [path.name for path in folder.iterdir()]
+    except FileNotFoundError:
+        return False
+    return any(name != "lock" and not name.endswith(".damaged") for name in names)
 
 
 def left_behind(folder: Path) -> list[Journal | Path]:
     """The journals of dead processes, oldest first; the path of one that cannot be read. Called under the lock."""
     files = sorted(folder.glob("*.json"), key=lambda path: path.lstat().st_mtime_ns)
-    for stray in folder.iterdir():  # made ready, but its journal was never recorded or is gone
-        if stray.is_dir() and not stray.is_symlink() and not stray.with_suffix(".json").exists():
+    for stray in folder.iterdir():  # of a journal that was never recorded, or that is gone
+        if stray.name.endswith(".tmp"):
+            stray.unlink()
+        elif stray.is_dir() and not stray.is_symlink() and not stray.with_suffix(".json").exists():
             shutil.rmtree(stray, ignore_errors=True)
     return [_read(path) for path in files]
 
