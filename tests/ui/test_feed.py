@@ -250,3 +250,12 @@ def test_steering_and_queue_are_live_until_they_are_delivered() -> None:
     assert watched.live()[0].startswith("↳ left")
     assert watched.stage.pending.take_all() == "then this"
     assert watched.stage.pending.next() is None
+
+
+def test_a_call_that_an_earlier_process_left_open_is_named_when_it_is_answered() -> None:
+    watched = Watched()
+    past = [prompt("go"), answer("", call("bash", command="make"))]
+    watched.text(watched.stage.past([event.entry for event in past], MAIN))
+    assert not watched.stage.busy
+    said = watched.on(result("bash", "[interrupted]", is_error=True))
+    assert said.startswith("\n✗ bash make\n")
