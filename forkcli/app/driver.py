@@ -23,7 +23,7 @@ from forkcli.models.catalog import DEFAULT_MODEL, full_name
 from forkcli.store.data import Kept, keep_data, measure, shortened
 from forkcli.store.inbox import put_message
 from forkcli.ui.ports import RAN, ShellEnd, Slash, Status
-from forkcli.workspace.git import quick_branch
+from forkcli.workspace.gitdirs import quick_branch
 
 END_S = 1.0  # how long the end of a turn is waited for
 
