@@ -340,4 +340,4 @@ def test_what_the_renderer_adds_is_sanitized_too() -> None:
 def test_the_greeting_says_where_fork_is_and_what_is_missing() -> None:
     assert rows(greeting(STATUS, Look()).body)[0].endswith(" · shop (main)")
     bare = rows(greeting(replace(STATUS, branch=""), Look()).body)[0]
-    assert bare.endswith(" · shop (no git repository, so /diff has nothing to compare with)")
+    assert bare.endswith(" · shop (no git, so no /diff)")
