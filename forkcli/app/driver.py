@@ -138,7 +138,7 @@ class ReplDriver:
             session.agent.record(Notice(f"{RAN}{command}` in {cwd} ({code}):\n{told.rstrip() or '[no output]'}"))
         return ShellEnd(shown, end.exit_code, time.monotonic() - begun)
 
-    async def close(self) -> None:
+    async def close(self, reason: str = "fork was ended") -> None:
         """End the session and everything that still runs."""
         session, self.session = self.session, None
         if session is None:
@@ -146,7 +146,7 @@ class ReplDriver:
         self.left = session.id if _asked(session) else None
         task = session.agent.task
         if task is not None:
-            session.agent.halt(Stop("signal", "fork was ended"))
+            session.agent.halt(Stop("signal", reason))
             await asyncio.wait([task], timeout=END_S)
         await session.close()
 
@@ -154,7 +154,7 @@ class ReplDriver:
 
     async def switch(self, session: Session | None) -> None:
         """Leave the open session for another one, or for a new one that is made with the first prompt."""
-        await self.close()
+        await self.close("you left the session")
         self.session = session
         await self.measure()
 

@@ -182,6 +182,24 @@ def test_an_interrupt_keeps_what_was_streamed() -> None:
     assert said == "\nhalf a sen\n\n■ stopped by you; what was done is kept\n"
 
 
+def test_an_interrupt_says_what_stopped_the_turn() -> None:
+    said = [
+        Watched().on(appended(e.Interrupt(*why))).strip()
+        for why in (
+            ("signal", "you left the session"),
+            ("signal", ""),
+            ("limit", "5 steps"),
+            ("user", ""),
+        )
+    ]
+    assert said == [
+        "■ you left the session; what was done is kept",
+        "■ stopped by a signal; what was done is kept",
+        "■ stopped at a limit: 5 steps; what was done is kept",
+        "■ stopped by you; what was done is kept",
+    ]
+
+
 def test_notes_messages_and_answers_to_questions_are_shown() -> None:
     said = Watched().on(
         appended(e.Message("j1", "exit 0\nall good", job="j1")),
