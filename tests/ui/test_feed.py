@@ -115,6 +115,14 @@ def test_a_running_command_shows_its_last_lines_and_then_how_it_ended() -> None:
     assert watched.live() == []
 
 
+def test_a_command_that_was_killed_says_why_after_its_output() -> None:
+    watched = Watched()
+    watched.on(answer("", call("bash", command="make")), ev.CallStarted(MAIN, call("bash", command="make")))
+    watched.on(ev.CallOutput(MAIN, "c1", "row\n"))
+    said = watched.on(result("bash", "row\n[timed out after 2 s: killed]\n[cwd: src]", ms=2000, is_error=True))
+    assert said == "\n✗ bash make · 2.0 s\n  │ row\n  │ [timed out after 2 s: killed]\n"
+
+
 def test_output_of_a_command_is_remembered_in_bounds() -> None:
     watched = Watched()
     watched.on(ev.CallStarted(MAIN, call("bash", command="yes")))
