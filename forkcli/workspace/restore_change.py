@@ -14,7 +14,7 @@ from forkcli.workspace.journal import Journal, left_behind, new_journal
 from forkcli.workspace.merge import Conflict
 from forkcli.workspace.restore_disk import Disk
 from forkcli.workspace.restore_plan import EDITED, Step, in_order, plan
-from forkcli.workspace.restore_staged import EditedError
+from forkcli.workspace.restore_swap import EditedError
 from forkcli.workspace.snapshots_dir import SnapshotDir
 from forkcli.workspace.snapshots_read import Delta, Entry
 
@@ -141,13 +141,13 @@ class Change:
         self._disk.sync()
 
     def _do_one(self, journal: Journal, step: Step, *, undo: bool) -> None:
-        path = step.delta.path
+        path, staged = step.delta.path, journal.staged(step.number, undo=undo)
         if step.delta.new is not None:
             if step.delta.old is None:
                 self._disk.clear_folder(path)
-            self._disk.put(path, journal.staged(step.number, undo=undo), step.stamp)
+            self._disk.put(path, staged, step.stamp)
         elif step.stamp is not None:
-            self._disk.remove(path, step.stamp)
+            self._disk.remove(path, staged, step.stamp)
 
     def _undo(self, journal: Journal) -> list[str]:
         """Put back what was changed; the paths that could not be, because somebody else changed them since.

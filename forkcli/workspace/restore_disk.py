@@ -17,15 +17,14 @@ from typing import Literal
 from forkcli.errors import ForkError
 from forkcli.workspace.beneath import O_PATH
 from forkcli.workspace.replacing import refuse_protected
-from forkcli.workspace.restore_staged import EditedError, Staged, add_file
+from forkcli.workspace.restore_staged import Staged
+from forkcli.workspace.restore_swap import EditedError, Stamp, add_file, remove_file, replace_file, stamp_of
 from forkcli.workspace.snapshots_dir import SnapshotDir
 from forkcli.workspace.snapshots_read import Entry
 
 _FOLDER = O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _CHUNK = 1 << 20
-
-Stamp = tuple[int, int, int, int, int, int]
 
 
 class BlockedError(EditedError):
@@ -76,7 +75,7 @@ class Disk:
 
     def _look(self, parent: int, name: str, sizes: frozenset[int]) -> Found:
         info = os.stat(name, dir_fd=parent, follow_symlinks=False)
-        stamp = _stamp(info)
+        stamp = stamp_of(info)
         if stat.S_ISLNK(info.st_mode):
             target = os.fsencode(os.readlink(name, dir_fd=parent))
             hashed = self._where.hashed(len(target))
@@ -102,7 +101,7 @@ class Disk:
             while left > 0 and (chunk := os.read(fd, min(left, _CHUNK))):
                 hashed.update(chunk)
                 left -= len(chunk)
-            same = _stamp(os.fstat(fd)) == stamp and not left
+            same = stamp_of(os.fstat(fd)) == stamp and not left
             return hashed.hexdigest() if same else ""  # it is being written to
         finally:
             os.close(fd)
@@ -138,15 +137,13 @@ class Disk:
             if expect is None:
                 add_file(folder, temporary, parent, name)
             else:
-                _expect(parent, name, expect)
-                os.rename(temporary, name, src_dir_fd=folder, dst_dir_fd=parent)
+                replace_file(folder, temporary, parent, name, expect)
         self.touched.add(path.rpartition("/")[0])
 
-    def remove(self, path: str, expect: Stamp) -> None:
+    def remove(self, path: str, staged: Staged, expect: Stamp) -> None:
         """Remove the file with that stamp, and the directories that are empty without it. Raises EditedError."""
-        with self._parent(path, make=False) as (parent, name):
-            _expect(parent, name, expect)
-            os.unlink(name, dir_fd=parent)
+        with self._parent(path, make=False) as (parent, name), staged.aside(parent) as aside:
+            remove_file(aside, parent, name, expect)
         folder = path.rpartition("/")[0]
         while folder:
             try:
@@ -220,19 +217,6 @@ def refuse_foreign_path(path: str) -> None:
     if parts[0] == ".fork":
         raise ForkError(f"{path[:200]} is fork's own record and is not written")
     refuse_protected(parts, path)
-
-
-def _stamp(info: os.stat_result) -> Stamp:
-    return info.st_dev, info.st_ino, info.st_size, info.st_mtime_ns, info.st_ctime_ns, info.st_mode
-
-
-def _expect(parent: int, name: str, expect: Stamp) -> None:
-    try:
-        info = os.stat(name, dir_fd=parent, follow_symlinks=False)
-    except FileNotFoundError as error:
-        raise EditedError(name) from error
-    if _stamp(info) != expect:
-        raise EditedError(name)
 
 
 def _remove_empty(parent: int, name: str) -> None:

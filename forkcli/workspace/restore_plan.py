@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from forkcli.workspace.merge import Conflict
 from forkcli.workspace.restore_disk import Disk, Found, refuse_foreign_path
+from forkcli.workspace.restore_swap import Stamp
 from forkcli.workspace.snapshots_read import Delta
 
 EDITED = "edited meanwhile"
@@ -20,7 +21,7 @@ class Step:
 
     number: int
     delta: Delta
-    stamp: tuple[int, int, int, int, int, int] | None
+    stamp: Stamp | None
 
 
 @dataclass(frozen=True, slots=True)

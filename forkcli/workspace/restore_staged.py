@@ -4,7 +4,6 @@ Staging happens before the first file of the project is changed, so that a full 
 happened yet. Invariant: what is handed to a rename is whole, on the disk, and has its final owner and permissions.
 """
 
-import errno
 import os
 import secrets
 import stat
@@ -15,11 +14,6 @@ from pathlib import Path
 from forkcli.workspace.snapshots_read import Entry
 
 _WRITE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-_NO_LINKS = {errno.EPERM, errno.EXDEV, errno.EOPNOTSUPP, errno.EMLINK}
-
-
-class EditedError(Exception):
-    """A file is no longer what was looked at a moment ago."""
 
 
 class Staged:
@@ -58,6 +52,13 @@ class Staged:
                     with suppress(OSError):
                         os.unlink(temporary, dir_fd=beside)
 
+    @contextmanager
+    def aside(self, parent: int) -> Iterator[tuple[int, str] | None]:
+        """Where a file of the directory `parent` can be moved aside; None on another file system."""
+        with _opened(self._folder) as folder:
+            near = os.fstat(folder).st_dev == os.fstat(parent).st_dev
+            yield (folder, self._name) if near else None
+
 
 @contextmanager
 def _opened(folder: Path | str, parent: int | None = None) -> Iterator[int]:
@@ -87,20 +88,3 @@ def _write(folder: int, name: str, mode: int, data: bytes, like: os.stat_result 
 
 def _permissions(old: int, *, runs: bool) -> int:
     return old | (old & 0o444) >> 2 | 0o100 if runs else old & ~0o111
-
-
-def add_file(folder: int, temporary: str, parent: int, name: str) -> None:
-    """Move a file to where none is. Raises EditedError if there is one: a link never replaces anything."""
-    try:
-        os.link(temporary, name, src_dir_fd=folder, dst_dir_fd=parent, follow_symlinks=False)
-    except FileExistsError as error:
-        raise EditedError(name) from error
-    except OSError as error:
-        if error.errno not in _NO_LINKS:
-            raise
-        with suppress(FileNotFoundError):  # no links here: look, then rename
-            os.stat(name, dir_fd=parent, follow_symlinks=False)
-            raise EditedError(name) from error
-        os.rename(temporary, name, src_dir_fd=folder, dst_dir_fd=parent)
-        return
-    os.unlink(temporary, dir_fd=folder)

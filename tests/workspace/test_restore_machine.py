@@ -46,7 +46,8 @@ class Machine(RuleBasedStateMachine):
         self.agent = f"main{next(NUMBERS)}"
         (self.folder / ".fork/snapshots.git/indexes/+warm").unlink(missing_ok=True)
         self.snapshots = new_snapshots(self.folder)
-        self.files: Files = {}
+        self.files: Files = {b".gitignore": ("-", b"*.o\n")}
+        write_files(self.folder, self.files)
         self.current: tuple[str, Files] | None = None
 
     def _held(self) -> Files:
@@ -64,8 +65,8 @@ class Machine(RuleBasedStateMachine):
     @rule(path=st.sampled_from(IGNORED))
     def put_ignored(self, path: bytes) -> None:
         if at(self.files, path) and path not in self.files:
-            write_files(self.folder, {path: ("-", b"o"), b".gitignore": ("-", b"*.o\n")})
-            self.files |= {path: ("-", b"o"), b".gitignore": ("-", b"*.o\n")}
+            write_files(self.folder, {path: ("-", b"o")})
+            self.files[path] = ("-", b"o")
 
     @rule(path=st.sampled_from((*PATHS, *IGNORED)))
     def delete(self, path: bytes) -> None:
