@@ -41,6 +41,13 @@ class AnswerLost:
 
 
 @dataclass(frozen=True, slots=True)
+class Gather:
+    """Wait for the forks of these calls to report (they may have to be taken up again), and answer the calls."""
+
+    calls: tuple[CallId, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Say:
     """Add a notice that the model has to answer."""
 
@@ -55,7 +62,7 @@ class Finish:
     sentence: str = ""
 
 
-Action: TypeAlias = CallModel | Seal | RunTools | AnswerLost | Say | Finish
+Action: TypeAlias = CallModel | Seal | RunTools | AnswerLost | Gather | Say | Finish
 
 
 def next_action(history: History) -> Action:
@@ -65,9 +72,11 @@ def next_action(history: History) -> Action:
         return AnswerLost(lost)
     if history.halt is not None:
         return Finish(history.halt.status, history.halt.sentence)
-    waiting = tuple(call.block for call in history.open_calls.values())
+    waiting = tuple(call.block for call in history.open_calls.values() if not call.forked)
     if waiting:
         return RunTools(waiting)
+    if history.open_calls:
+        return Gather(tuple(history.open_calls))
     if history.wants_answer:
         return Seal()
     if history.answer is None:

@@ -50,12 +50,15 @@ def _text(entry: e.Entry) -> str:
             return f"> {event} · {entry.at}" if event else ""
 
 
-def _event(
-    body: e.ToolStart | e.Approval | e.ModelChange | e.AccessChange | e.Failure | e.Interrupt | e.Resume,
-) -> str:
+def _event(body: e.Body) -> str:
     match body:
-        case e.ToolStart():
-            return ""  # the answer shows the call, the result shows its end
+        case e.Fork():
+            tasks = "".join(f"\n> - {child.agent}: {_one_line(child.task)}" for child in body.children)
+            return f"forked at {body.at}{tasks}\n>"
+        case e.Report():
+            return f"{body.agent} {body.status}: {_one_line(body.text)}"
+        case e.Merge():
+            return f"files of {body.agent}: {body.outcome} {' '.join(body.paths)}".rstrip()
         case e.Approval():
             return f"asked for `{body.what}`: {_one_line(body.command)} — answered {body.answer}"
         case e.ModelChange():
@@ -66,8 +69,10 @@ def _event(
             return f"error ({body.kind}): {_one_line(body.sentence)}"
         case e.Interrupt():
             return f"interrupted by the {body.by}" + (f": {_one_line(body.reason)}" if body.reason else "")
-        case _:
+        case e.Resume():
             return "resumed"
+        case _:
+            return ""  # a call's start: the answer shows the call, the result shows its end
 
 
 def _assistant(at: str, body: e.Assistant) -> str:
