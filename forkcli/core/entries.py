@@ -71,7 +71,7 @@ class Agent:
     access: Access = "write"
     net: bool = False
     parent: AgentId | None = None  # of a fork: whose history goes before this one
-    at: Seq | None = None  # of a fork: the last entry of the parent's that it shares
+    from_seq: Seq | None = None  # of a fork: the last entry of the parent's that it shares
     call: CallId | None = None  # of a fork: the parent's call that made it, if the model did
     task: str = ""
     depth: int = 0  # forks above it
@@ -191,7 +191,7 @@ class Fork:
 
     TYPE: ClassVar = "fork"
     children: tuple[Child, ...]
-    at: Seq
+    from_seq: Seq
     call: CallId | None = None  # None: the user forked
     wait: bool = True
     merge: Literal["auto", "none"] = "auto"

@@ -52,13 +52,8 @@ def _text(entry: e.Entry) -> str:
 
 def _event(body: e.Body) -> str:
     match body:
-        case e.Fork():
-            tasks = "".join(f"\n> - {child.agent}: {_one_line(child.task)}" for child in body.children)
-            return f"forked at {body.at}{tasks}\n>"
-        case e.Report():
-            return f"{body.agent} {body.status}: {_one_line(body.text)}"
-        case e.Merge():
-            return f"files of {body.agent}: {body.outcome} {' '.join(body.paths)}".rstrip()
+        case e.Fork() | e.Report() | e.Merge():
+            return _family(body)
         case e.Approval():
             return f"asked for `{body.what}`: {_one_line(body.command)} — answered {body.answer}"
         case e.ModelChange():
@@ -73,6 +68,17 @@ def _event(body: e.Body) -> str:
             return "resumed"
         case _:
             return ""  # a call's start: the answer shows the call, the result shows its end
+
+
+def _family(body: e.Fork | e.Report | e.Merge) -> str:
+    match body:
+        case e.Fork():
+            tasks = "; ".join(f"{child.agent}: {_one_line(child.task)}" for child in body.children)
+            return f"forked at entry {body.from_seq} into {tasks}"
+        case e.Report():
+            return f"{body.agent} {body.status}: {_one_line(body.text)}"
+        case e.Merge():
+            return f"files of {body.agent}: {body.outcome} {' '.join(body.paths)}".rstrip()
 
 
 def _assistant(at: str, body: e.Assistant) -> str:
