@@ -9,11 +9,10 @@ import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Literal
+from typing import Annotated, Any
 
 import typer
 
-from forkcli import verbs
 from forkcli.argv import Line, split
 from forkcli.config import Flags, Settings
 from forkcli.errors import ForkError, Kind
@@ -24,9 +23,22 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    add_help_option=False,
+    context_settings={"max_content_width": 100},
     subcommand_metavar="[PROMPT | COMMAND ...]",
 )
+
+
+# Where typer keeps what turns a parameter's text into a value. It would build that with pydantic: 70 ms and 14 MiB.
+CONVERTER = "_runtime_param"
+
+
+class AsItIs:
+    """Leaves a parameter's text alone: settings check their own values, in words of their own."""
+
+    def coerce(self, value: Any, param: Any, **_context: Any) -> Any:
+        """The value; nothing at all for an option that may be repeated and was not."""
+        return () if value is None and getattr(param, "multiple", False) else value
 
 
 @dataclass(slots=True)
@@ -41,7 +53,10 @@ def run(argv: Sequence[str]) -> int:
     """Carry out a command line (without the program's name); returns the exit code. Raises ForkError."""
     command = typer.main.get_command(app)
     valued = {name for option in command.params if not getattr(option, "is_flag", True) for name in option.opts}
-    line = split(argv, getattr(command, "commands", {}), valued)
+    verbs: dict[str, Any] = getattr(command, "commands", {})
+    line = split(argv, verbs, valued)
+    for parameter in (*command.params, *(verbs[line.verb].params if line.verb else ())):
+        setattr(parameter, CONVERTER, AsItIs())
     try:
         code = command.main(args=list(line.args), prog_name="fork", standalone_mode=False, obj=Call(line))
     except typer.TyperException as error:
@@ -68,6 +83,12 @@ def _version(value: bool) -> None:
         raise typer.Exit
 
 
+def _help(ctx: typer.Context, value: bool) -> None:
+    if value:
+        sys.stdout.write(ctx.get_help() + "\n")
+        raise typer.Exit
+
+
 Print = Annotated[bool, typer.Option("-p", "--print", help="Answer and exit.")]
 Continue = Annotated[bool, typer.Option("-c", "--continue", help="Go on with the newest session.")]
 Resume = Annotated[
@@ -77,25 +98,26 @@ Resume = Annotated[
 AgentId = Annotated[str | None, typer.Option("--agent", metavar="ID", help="With -c or -r: go on with that agent.")]
 Model = Annotated[str | None, typer.Option("-m", "--model", metavar="MODEL", help="The model; also $FORK_MODEL.")]
 Effort = Annotated[
-    Literal["low", "medium", "high", "xhigh", "max"] | None, typer.Option("--effort", help="How hard the model thinks.")
+    str | None,
+    typer.Option("--effort", metavar="LEVEL", help="How hard the model thinks: low, medium, high, xhigh or max."),
 ]
 BaseUrl = Annotated[
     str | None,
     typer.Option("--base-url", metavar="URL", help="A server of the Messages API; also $ANTHROPIC_BASE_URL."),
 ]
 Output = Annotated[
-    Literal["text", "json", "stream-json"] | None,
-    typer.Option("-o", "--output-format", help="What is printed on stdout (text); implies -p."),
+    str | None,
+    typer.Option("-o", "--output-format", metavar="FORMAT", help="text, json or stream-json; the latter imply -p."),
 ]
-MaxSteps = Annotated[int | None, typer.Option("--max-steps", metavar="N", help="At most N model calls.")]
-MaxCost = Annotated[float | None, typer.Option("--max-cost", metavar="USD", help="At most this cost.")]
-Timeout = Annotated[float | None, typer.Option("--timeout", metavar="S", help="At most S seconds.")]
+MaxSteps = Annotated[str | None, typer.Option("--max-steps", metavar="N", help="At most N model calls.")]
+MaxCost = Annotated[str | None, typer.Option("--max-cost", metavar="USD", help="At most this cost.")]
+Timeout = Annotated[str | None, typer.Option("--timeout", metavar="S", help="At most S seconds.")]
 IdleTimeout = Annotated[
-    float | None, typer.Option("--idle-timeout", metavar="S", help="Drop an answer that is silent for S seconds (90).")
+    str | None, typer.Option("--idle-timeout", metavar="S", help="Drop an answer that is silent for S seconds (90).")
 ]
 AccessTo = Annotated[
-    Literal["write", "read", "full"] | None,
-    typer.Option("--access", help="What commands may touch (write); full: without a sandbox."),
+    str | None,
+    typer.Option("--access", metavar="HOW", help="read, write (the default), or full: commands without a sandbox."),
 ]
 Net = Annotated[bool, typer.Option("--net", help="Commands may use the network.")]
 AddDirs = Annotated[
@@ -103,6 +125,7 @@ AddDirs = Annotated[
 ]
 Cwd = Annotated[str | None, typer.Option("-C", "--cwd", metavar="DIR", help="Work in DIR.")]
 Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Say more on stderr.")]
+Help = Annotated[bool, typer.Option("-h", "--help", callback=_help, is_eager=True, help="Show this message.")]
 Version = Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Session = Annotated[
@@ -110,7 +133,7 @@ Session = Annotated[
 ]
 SessionWord = Annotated[str | None, typer.Argument(metavar="SESSION", help="A unique end will do.")]
 AgentWord = Annotated[str | None, typer.Argument(metavar="AGENT", help="main, f1, s2, …")]
-Limit = Annotated[int | None, typer.Option("-n", "--limit", metavar="N", min=1, help="Only the newest N.")]
+Limit = Annotated[str | None, typer.Option("-n", "--limit", metavar="N", help="Only the newest N.")]
 
 
 @app.callback(invoke_without_command=True)
@@ -134,6 +157,7 @@ def root(
     cwd: Cwd = None,
     verbose: Verbose = False,
     version: Version = False,
+    help_: Help = False,
 ) -> int:
     """A coding agent for the terminal.
 
@@ -145,7 +169,7 @@ def root(
     again), 130 interrupted, 143 terminated.
     """
     call: Call = ctx.obj
-    said = {name: value for name, value in ctx.params.items() if name not in {"version", "add_dirs"}}
+    said = {name: value for name, value in ctx.params.items() if name not in {"version", "help_", "add_dirs"}}
     flags = Flags(prompt=prompt_of(call.line.words), add_dirs=tuple(add_dirs or ()), **said)
     if ctx.invoked_subcommand is None:
         return converse(flags)
@@ -153,21 +177,30 @@ def root(
     return 0
 
 
-@app.command()
-def demo(ctx: typer.Context, verbose: Verbose = False) -> int:
+@app.command(add_help_option=False)
+def demo(ctx: typer.Context, verbose: Verbose = False, help_: Help = False) -> int:
     """Watch a scripted model fix a bug in a temporary repository."""
     from forkcli.app import run_demo
 
     return run_demo(_settings(ctx, None, verbose))
 
 
-@app.command()
-def ls(ctx: typer.Context, limit: Limit = None, json: Json = False, cwd: Cwd = None, verbose: Verbose = False) -> int:
+@app.command(add_help_option=False)
+def ls(
+    ctx: typer.Context,
+    limit: Limit = None,
+    json: Json = False,
+    cwd: Cwd = None,
+    verbose: Verbose = False,
+    help_: Help = False,
+) -> int:
     """List the sessions of this project, newest first."""
+    from forkcli import verbs
+
     return verbs.ls(_settings(ctx, cwd, verbose), json=json, limit=limit)
 
 
-@app.command()
+@app.command(add_help_option=False)
 def tree(
     ctx: typer.Context,
     session: SessionWord = None,
@@ -175,12 +208,15 @@ def tree(
     json: Json = False,
     cwd: Cwd = None,
     verbose: Verbose = False,
+    help_: Help = False,
 ) -> int:
     """Show the agents of a session: the newest, or SESSION."""
+    from forkcli import verbs
+
     return verbs.tree(_settings(ctx, cwd, verbose), _one(session, session_), json=json)
 
 
-@app.command()
+@app.command(add_help_option=False)
 def show(
     ctx: typer.Context,
     agent: AgentWord = None,
@@ -192,8 +228,11 @@ def show(
     json: Json = False,
     cwd: Cwd = None,
     verbose: Verbose = False,
+    help_: Help = False,
 ) -> int:
     """Show an agent: main, or AGENT."""
+    from forkcli import verbs
+
     parts = [name for name in ("history", "context", "prompt", "diff") if ctx.params[name]]
     if len(parts) > 1:
         raise ForkError(f"--{parts[0]} and --{parts[1]} are two views; give one of them", kind=Kind.USAGE)
@@ -203,7 +242,7 @@ def show(
     return verbs.show(settings, session, agent, parts[0] if parts else "", json=json)
 
 
-@app.command()
+@app.command(add_help_option=False)
 def tell(
     ctx: typer.Context,
     agent: Annotated[str, typer.Argument(metavar="AGENT", help="main, f1, s2, …")],
@@ -212,12 +251,15 @@ def tell(
     json: Json = False,
     cwd: Cwd = None,
     verbose: Verbose = False,
+    help_: Help = False,
 ) -> int:
     """Leave a message for an agent, also while it runs."""
+    from forkcli import verbs
+
     return verbs.tell(_settings(ctx, cwd, verbose), session, agent, text, json=json)
 
 
-@app.command()
+@app.command(add_help_option=False)
 def check(
     ctx: typer.Context,
     session: SessionWord = None,
@@ -225,32 +267,42 @@ def check(
     json: Json = False,
     cwd: Cwd = None,
     verbose: Verbose = False,
+    help_: Help = False,
 ) -> int:
     """Prove the files of a session: the newest, or SESSION."""
+    from forkcli import verbs
+
     return verbs.check(_settings(ctx, cwd, verbose), _one(session, session_), json=json)
 
 
-@app.command()
+@app.command(add_help_option=False)
 def clean(
     ctx: typer.Context,
     session: Session = None,
     older_than: Annotated[
-        float | None, typer.Option("--older-than", metavar="DAYS", min=0, help="Only what is older than DAYS.")
+        str | None, typer.Option("--older-than", metavar="DAYS", help="Only what is older than DAYS.")
     ] = None,
-    keep: Annotated[int | None, typer.Option("--keep", metavar="N", min=0, help="Keep the newest N.")] = None,
+    keep: Annotated[str | None, typer.Option("--keep", metavar="N", help="Keep the newest N.")] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     json: Json = False,
     cwd: Cwd = None,
     verbose: Verbose = False,
+    help_: Help = False,
 ) -> int:
     """Remove sessions, after asking; never one that is in use."""
+    from forkcli import verbs
+
     settings = _settings(ctx, cwd, verbose)
     return verbs.clean(settings, session, older_than=older_than, keep=keep, yes=yes, json=json)
 
 
-@app.command()
-def doctor(ctx: typer.Context, json: Json = False, cwd: Cwd = None, verbose: Verbose = False) -> int:
+@app.command(add_help_option=False)
+def doctor(
+    ctx: typer.Context, json: Json = False, cwd: Cwd = None, verbose: Verbose = False, help_: Help = False
+) -> int:
     """Say what works here and what to install."""
+    from forkcli import verbs
+
     return verbs.doctor(_settings(ctx, cwd, verbose), json=json)
 
 

@@ -10,16 +10,17 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
 
-from forkcli.config_file import ACCESSES, BY_FIELD, ENVIRONMENT, project_values, user_values
+from forkcli.config_file import ACCESSES, BY_FIELD, ENVIRONMENT, number, project_values, user_values
 from forkcli.core.entries import Access
 from forkcli.errors import ForkError, Kind
 
+NUMBERS = frozenset({"max_steps", "max_cost", "timeout_s", "idle_timeout_s"})
 OutputFormat = Literal["text", "json", "stream-json"]
 
 
 @dataclass(frozen=True, slots=True)
 class Flags:
-    """What the command line said. None (or empty, or false) where it said nothing."""
+    """What the command line said, as text. None (or empty, or false) where it said nothing."""
 
     prompt: str | None = None
     print_: bool = False
@@ -30,10 +31,10 @@ class Flags:
     effort: str | None = None
     base_url: str | None = None
     output_format: str | None = None
-    max_steps: int | None = None
-    max_cost: float | None = None
-    timeout_s: float | None = None
-    idle_timeout_s: float | None = None
+    max_steps: str | None = None
+    max_cost: str | None = None
+    timeout_s: str | None = None
+    idle_timeout_s: str | None = None
     access: str | None = None
     net: bool = False
     add_dirs: tuple[str, ...] = ()
@@ -106,7 +107,7 @@ def _flag_values(flags: Flags) -> dict[str, Any]:
             continue
         key = BY_FIELD.get(name)
         try:
-            values[name] = key.convert(value) if key else value
+            values[name] = key.convert(number(value) if name in NUMBERS else value) if key else value
         except ValueError as problem:
             option = "--" + name.removesuffix("_s").replace("_", "-").removesuffix("s" if name == "add_dirs" else "")
             raise ForkError(f"{option} takes {problem}, not {value!r}", kind=Kind.USAGE) from None

@@ -1,4 +1,4 @@
-"""The keys of configuration files and of the environment: what each takes, and who may say it.
+"""The keys of configuration files, flags and the environment: what each takes, and who may say it.
 
 A project's file is read without following links and may only hold inert keys; all else in it is told and ignored. It
 never writes and never prints. Mistakes are raised as ForkError for the user's own file, returned as warnings otherwise.
@@ -102,7 +102,29 @@ ENVIRONMENT: Mapping[str, Key] = {
     "ANTHROPIC_API_KEY": Key("api_key", _text),
     "ANTHROPIC_AUTH_TOKEN": Key("auth_token", _text),
 }
-BY_FIELD = {key.field: key for key in KEYS.values()}
+# What a flag may say: every key, and the form of the output, which is a matter of one run.
+BY_FIELD = {
+    **{key.field: key for key in KEYS.values()},
+    "output_format": Key("output_format", _one_of("text", "json", "stream-json")),
+}
+
+
+def number(text: str) -> int | float | str:
+    """The number that a flag's text says; the text itself if it says none."""
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
+
+
+def at_least(option: str, text: str | None, least: int) -> int | None:
+    """A flag's whole number. Raises ForkError(USAGE) for anything else, or for less than `least`."""
+    value = None if text is None else number(text)
+    if value is not None and (not isinstance(value, int) or value < least):
+        raise ForkError(f"{option} takes a whole number, {least} or more, not {text!r}", kind=Kind.USAGE)
+    return value
 
 
 def user_values(path: Path) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from forkcli.config import Settings
+from forkcli.config_file import at_least
 from forkcli.core.views import as_json
 from forkcli.errors import ForkError, Kind
 from forkcli.ui import tables
@@ -19,11 +20,11 @@ OK, FAILED = 0, 1
 STDIN_LIMIT = 4 << 20  # bytes of a message that is read from standard input
 
 
-def ls(settings: Settings, *, json: bool, limit: int | None) -> int:
+def ls(settings: Settings, *, json: bool, limit: str | None) -> int:
     """List the sessions."""
     from forkcli.commands.ls import list_sessions
 
-    rows = list_sessions(settings.project, limit)
+    rows = list_sessions(settings.project, at_least("--limit", limit, 1))
     return _print(rows, json, lambda width: tables.sessions(rows, width))
 
 
@@ -104,8 +105,8 @@ def clean(
     settings: Settings,
     session: str | None,
     *,
-    older_than: float | None,
-    keep: int | None,
+    older_than: str | None,
+    keep: str | None,
     yes: bool,
     json: bool,
 ) -> int:
@@ -120,7 +121,12 @@ def clean(
             "say which: --older-than DAYS, --keep N, or --session SESSION",
             kind=Kind.USAGE,
         )
-    view = leftovers(settings.project, session=session, older_than_days=older_than, keep=keep)
+    view = leftovers(
+        settings.project,
+        session=session,
+        older_than_days=at_least("--older-than", older_than, 0),
+        keep=at_least("--keep", keep, 0),
+    )
     if view.sessions and not yes:
         if not (sys.stdin.isatty() and sys.stderr.isatty()):
             sys.stderr.write(tables.leftovers(view, None))

@@ -99,7 +99,9 @@ async def _turn(session: Session, data: Kept | None) -> Finish:
     if text is None and goes_on and (data is None or not data.size):
         if not is_unfinished(session.agent.history):
             raise ForkError(
-                f"session {session.id} has no unfinished turn, and there is no prompt", "give a prompt", kind=Kind.USAGE
+                f"session {session.id} has no unfinished turn, and there is no prompt",
+                "give a prompt; `fork show` tells what the last turn came to",
+                kind=Kind.USAGE,
             )
         return await resume_turn(session.agent, session.rig, __version__)
     attached = await attachments(session, text) if text is not None else []

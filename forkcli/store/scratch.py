@@ -94,11 +94,14 @@ class Scratch:
         return sorted(found, key=lambda summary: (summary.updated, summary.id), reverse=True)
 
     def newest(self) -> SessionId:
-        """The session that something was last recorded in. Raises ForkError if there is none."""
+        """The session that something was last recorded in; one whose prompt never came is passed over.
+
+        Raises ForkError if there is none.
+        """
         found = self.sessions()
         if not found:
             raise ForkError(f"there is no session in `{self.folder}` yet", "start one with `fork`")
-        return found[0].id
+        return next((summary for summary in found if self.prompt_file(summary.id).exists()), found[0]).id
 
     def find(self, text: str) -> SessionId:
         """The session with this id, or with this unique prefix or suffix. Raises ForkError if there is not just one."""

@@ -1,6 +1,7 @@
 """The front for a terminal that cannot move its cursor (`TERM=dumb`), or that is none: lines in, lines out.
 
-What is typed while an agent runs steers it; Ctrl-C stops the step, twice quits; the end of the input quits.
+What is typed while an agent runs steers it; Ctrl-C stops the step, twice quits. At the input's end it quits once
+nothing runs; what is asked after that is answered with no.
 """
 
 import asyncio
@@ -37,6 +38,7 @@ class Plain:
         self._answered = asyncio.Event()
         self._interrupted = 0.0
         self._at_prompt = False
+        self._ended = False  # no more input can come
 
     def write(self, items: Sequence[Item]) -> None:
         """Print items."""
@@ -48,7 +50,7 @@ class Plain:
     def refresh(self) -> None:
         """There is no live area; when nothing runs any more, there is a prompt again."""
         if self._over is not None and not self._over.done():
-            asyncio.get_running_loop().call_soon(self._prompt)
+            asyncio.get_running_loop().call_soon(self._rest)
 
     async def run(self, ready: Callable[[], None]) -> None:
         """Until `quit`, or until the input ends."""
@@ -77,6 +79,8 @@ class Plain:
         self._panel = panel
         self._answered.clear()
         self._show(panel.listing())
+        if self._ended:
+            self._answer("")
         try:
             if not panel.done:
                 await self._answered.wait()
@@ -99,6 +103,13 @@ class Plain:
         for line in lines:
             self._print(self._paper.ansi(self._paper.lines(line, self._width())))
 
+    def _rest(self) -> None:
+        """Nothing more happened: prompt, or quit where no more input can come."""
+        if self._ended and not self._desk.busy:
+            self.quit()
+        elif not self._ended:
+            self._prompt()
+
     def _prompt(self) -> None:
         if not (self._desk.busy or self._panel or self._at_prompt):
             self._at_prompt = True
@@ -118,15 +129,20 @@ class Plain:
         text = typed(line).rstrip("\n")
         self._at_prompt = False
         if not line:
-            self.quit()
+            self._ended = True
+            if self._panel is not None:
+                self._answer("")
         elif self._panel is not None and self._panel.armed:
+            self._answer(text)
+        elif text.strip():
+            self._desk.submit(text, later=False)
+        self._rest()
+
+    def _answer(self, text: str) -> None:
+        if self._panel is not None:
             self._panel.line(text)
             if self._panel.done:
                 self._answered.set()
-        elif text.strip():
-            self._desk.submit(text, later=False)
-        if line:
-            self._prompt()
 
     def _interrupt(self) -> None:
         now = asyncio.get_running_loop().time()

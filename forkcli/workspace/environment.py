@@ -8,6 +8,8 @@ import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from forkcli.workspace.looking import is_dir, is_file
+
 DEFAULT_PATH = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
 
 
@@ -70,10 +72,10 @@ def find_program(name: str, roots: Iterable[Path], environ: Mapping[str, str] | 
     """The absolute path of a program outside of `roots`, None where there is none."""
     roots = tuple(roots)
     value = (os.environ if environ is None else environ).get("PATH")
-    for directory in dict.fromkeys((*safe_path(value, roots), *DEFAULT_PATH)):
+    for directory in safe_path(value, roots):
         candidate = Path(directory) / name
         real = Path(os.path.realpath(candidate))
-        if real.is_file() and os.access(real, os.X_OK) and not _inside(real, roots):
+        if is_file(real) and os.access(real, os.X_OK) and not _inside(real, roots):
             return str(candidate)
     return None
 
@@ -114,7 +116,7 @@ def _cache_environment(cache: Path, *, net: bool) -> dict[str, str]:
         "npm_config_store_dir": str(cache / "pnpm"),
     }
     for name, folder in TOOL_HOMES.items():
-        if net or (cache / folder).is_dir():
+        if net or is_dir(cache / folder):
             env[name] = str(cache / folder)
     return env
 

@@ -9,6 +9,8 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
+from forkcli.workspace.looking import is_dir
+
 _SMALL = 64 * 1024
 _PACKED = 16 * 1024 * 1024
 _HEX = frozenset("0123456789abcdef")
@@ -39,16 +41,16 @@ class Head:
 def git_places(root: Path) -> GitPlaces | None:
     """The git directories of the work tree at `root`; None where there is none."""
     marker = root / ".git"
-    if marker.is_dir():
+    if is_dir(marker):
         git_dir = marker
     else:
         named = _line(marker).removeprefix("gitdir: ")
         git_dir = Path(os.path.realpath(root / named)) if named and named != _line(marker) else marker
-        if not git_dir.is_dir():
+        if not is_dir(git_dir):
             return None
     common = _line(git_dir / "commondir")
     common_dir = Path(os.path.realpath(git_dir / common)) if common else git_dir
-    return GitPlaces(marker, git_dir, common_dir if common_dir.is_dir() else git_dir)
+    return GitPlaces(marker, git_dir, common_dir if is_dir(common_dir) else git_dir)
 
 
 def read_head(root: Path) -> Head | None:

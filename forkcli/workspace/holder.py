@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from forkcli.errors import ForkError
+from forkcli.workspace.looking import is_real_dir
 
 _READY_S = 5.0
 # Places that a sandbox covers anyway: one of them can carry the agent's /tmp in the holder's own view.
@@ -24,7 +25,7 @@ def scratch_place(used: Iterable[Path]) -> Path | None:
     used = tuple(used)
     for place in _SCRATCH_PLACES:
         taken = any(place == path or place in path.parents for path in used)
-        if not taken and place.is_dir() and not place.is_symlink():
+        if not taken and is_real_dir(place):
             return place
     return None
 

@@ -9,11 +9,14 @@ import os
 import stat
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from functools import cache
 from pathlib import Path
 
 from forkcli.core.entries import Access
 from forkcli.errors import ForkError
-from forkcli.workspace.gitdirs import git_places
+from forkcli.workspace.looking import is_real_dir, kind
+from forkcli.workspace.protect import pins, protected_paths
 from forkcli.workspace.sandbox import PRIVATE, Mount, Policy
 from forkcli.workspace.secrets import find_secrets, homes
 
@@ -30,20 +33,22 @@ def make_policy(
     """The policy of one command. Raises ForkError when a part of the project cannot be protected."""
     root = roots[0]
     secrets = find_secrets(environ, root)
-    private = tuple(path for path in PRIVATE if path.is_dir() and not path.is_symlink())
+    private = tuple(path for path in PRIVATE if is_real_dir(path))
     may_write = access != "read"
+    protected = protected_paths(roots, private, secrets.dirs) if may_write else ()
     opened = [] if cache is None else [cache]
     notes = root / ".fork" / "notes"
-    if _kind(notes) == stat.S_IFDIR and _kind(root / ".fork") == stat.S_IFDIR:
+    if is_real_dir(notes) and is_real_dir(root / ".fork"):
         opened.append(notes)
     return Policy(
         root=root,
-        writable=roots if may_write else (),
+        writable=(*roots, *pins(roots, (*protected, *secrets.dirs, *secrets.files))) if may_write else (),
         readable=() if may_write else roots,
-        protected=tuple(dict.fromkeys(path for folder in roots for path in _protected(folder))) if may_write else (),
+        protected=protected,
         opened=tuple(opened),
         secret_dirs=secrets.dirs,
         secret_files=secrets.files,
+        kernel=kernel_settings(),
         net=net,
         private=private,
         scratch=scratch,
@@ -51,29 +56,21 @@ def make_policy(
     )
 
 
-def _protected(folder: Path) -> Iterator[Path]:
-    for name in (".git", ".fork"):
-        path = folder / name
-        kind = _kind(path)
-        if kind == stat.S_IFLNK:
-            raise ForkError(
-                f"{path} is a symbolic link, which the sandbox cannot protect",
-                "replace a .git link by a file with the line: gitdir: PATH",
-            )
-        if kind is not None:
-            yield path
-    places = git_places(folder)
-    if places is not None:
-        yield Path(os.path.realpath(places.git_dir))
-        yield places.common_dir
+@cache
+def kernel_settings() -> tuple[Path, ...]:
+    """Parts of /proc that are not about processes and that their owner, root, can write.
 
-
-def _kind(path: Path) -> int | None:
-    """What lies at a path itself, links not followed; None for nothing."""
-    try:
-        return stat.S_IFMT(path.lstat().st_mode)
-    except OSError:
-        return None
+    bubblewrap leaves them writable for root: it trusts in the mode of their directory.
+    """
+    found = []
+    with suppress(OSError), os.scandir("/proc") as entries:
+        for entry in entries:
+            if entry.name.isdigit() or entry.is_symlink():
+                continue
+            with suppress(OSError):
+                if entry.is_dir() or entry.stat().st_mode & 0o222:
+                    found.append(Path(entry.path))
+    return tuple(sorted(found))
 
 
 def _seen(private: tuple[Path, ...], environ: Mapping[str, str], *, net: bool) -> Iterator[Mount]:
@@ -84,10 +81,10 @@ def _seen(private: tuple[Path, ...], environ: Mapping[str, str], *, net: bool) -
         wanted.append(Path("/etc/resolv.conf"))
     for path in wanted:
         real = Path(os.path.realpath(path))
-        if any(place in real.parents for place in private) and real.exists():
+        if any(place in real.parents for place in private) and kind(real) is not None:
             yield Mount("ro-bind", real, real)
     system = Path("/run/current-system")
-    if Path("/run") in private and system.is_symlink():
+    if Path("/run") in private and kind(system, follow=False) == stat.S_IFLNK:
         yield Mount("symlink", system, system.readlink())
 
 

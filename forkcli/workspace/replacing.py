@@ -98,6 +98,8 @@ def _refused(shown: str, whose: str) -> ForkError:
 
 def _refuse_identities(base: int, parent: int, shown: str) -> None:
     """Refuse a parent that is `.git` or `.fork`, or below one, under another name (such as a bind mount)."""
+    if ".git" in real_path(base).casefold().split("/"):
+        raise _refused(shown, "git")  # an added directory may itself be a git directory
     protected = {_identity(base, name): name for name in _PROTECTED}
     notes = _identity(base, ".fork/notes")
     top = os.fstat(base)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-Kind = Literal["bind", "ro-bind", "tmpfs", "dev", "proc", "symlink"]
+Kind = Literal["bind", "ro-bind", "dev-bind", "tmpfs", "dev", "proc", "symlink"]
 
 PRIVATE = (Path("/tmp"), Path("/var/tmp"), Path("/run"))
 
@@ -40,6 +40,7 @@ class Policy:
     opened: tuple[Path, ...] = ()  # writable again beneath these: .fork/notes, the cache directory
     secret_dirs: tuple[Path, ...] = ()
     secret_files: tuple[Path, ...] = ()
+    kernel: tuple[Path, ...] = ()  # what root could set in /proc without any capability, by owning it
     net: bool = False
     private: tuple[Path, ...] = PRIVATE  # those that are directories here
     scratch: Path | None = None  # holds `tmp` and `var-tmp`, an agent's own, kept between its commands
@@ -73,6 +74,8 @@ def _rules(policy: Policy) -> Iterator[Mount]:
     yield Mount("ro-bind", Path("/"), Path("/"))
     yield Mount("dev", Path("/dev"))
     yield Mount("proc", Path("/proc"))
+    for path in policy.kernel:
+        yield Mount("ro-bind", path, path)
     for path in policy.private:
         if policy.scratch is not None and path != Path("/run"):
             yield Mount("bind", path, policy.scratch / path.relative_to("/").as_posix().replace("/", "-"))
@@ -82,7 +85,7 @@ def _rules(policy: Policy) -> Iterator[Mount]:
     for path in policy.secret_dirs:
         yield Mount("tmpfs", path)
     for path in policy.secret_files:
-        yield Mount("ro-bind", path, Path("/dev/null"))
+        yield Mount("dev-bind", path, Path("/dev/null"))  # reads as empty
     for path in policy.readable:
         yield Mount("ro-bind", path, path)
     for path in policy.writable:

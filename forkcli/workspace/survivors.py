@@ -10,6 +10,8 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+from forkcli.workspace.looking import is_dir
+
 _PROC = Path("/proc")
 _ROUNDS = 20
 _PAUSE_S = 0.005
@@ -41,7 +43,7 @@ def marked(mark: str) -> set[int]:
     """Processes that were started with `MARK=mark` in their environment, less this one."""
     needle = f"{MARK}={mark}".encode()
     found: set[int] = set()
-    if not _PROC.is_dir():
+    if not is_dir(_PROC):
         return found
     for entry in _PROC.iterdir():
         if entry.name.isdigit() and int(entry.name) != os.getpid():

@@ -45,13 +45,13 @@ def test_flags_win_over_the_environment_over_the_user_over_the_project(place: Pl
     place.user_file.write_text('model = "user"\neffort = "high"\n')
     assert (place.load().model, place.load().effort, place.load().max_steps) == ("user", "high", 1)
     assert place.load({"FORK_MODEL": "env"}).model == "env"
-    assert place.load({"FORK_MODEL": "env"}, model="flag", max_steps=9).model == "flag"
-    assert place.load(max_steps=9).max_steps == 9
+    assert place.load({"FORK_MODEL": "env"}, model="flag", max_steps="9").model == "flag"
+    assert place.load(max_steps="9").max_steps == 9
 
 
 def test_what_was_named_for_this_run_is_known(place: Place) -> None:
     place.user_file.write_text('effort = "high"\n')
-    assert place.load({"FORK_MODEL": "env"}, max_steps=3).given == {"model", "max_steps"}
+    assert place.load({"FORK_MODEL": "env"}, max_steps="3").given == {"model", "max_steps"}
 
 
 def test_keys_come_from_the_environment_alone_and_are_never_printed(place: Place) -> None:
@@ -191,13 +191,16 @@ def test_a_mistake_in_the_users_file_is_one_sentence_that_names_it(
 @pytest.mark.parametrize(
     ("flags", "word"),
     [
-        ({"max_steps": 0}, "--max-steps"),
-        ({"timeout_s": -1.0}, "--timeout"),
-        ({"idle_timeout_s": 0.0}, "--idle-timeout"),
-        ({"max_cost": float("nan")}, "--max-cost"),
+        ({"max_steps": "0"}, "--max-steps"),
+        ({"timeout_s": "-1.0"}, "--timeout"),
+        ({"idle_timeout_s": "soon"}, "--idle-timeout"),
+        ({"max_cost": "nan"}, "--max-cost"),
         ({"base_url": "localhost:80"}, "--base-url"),
         ({"add_dirs": ("nowhere",)}, "--add-dir"),
         ({"model": " "}, "--model"),
+        ({"output_format": "xml"}, "--output-format takes one of text, json, stream-json, not 'xml'"),
+        ({"effort": "huge"}, "--effort"),
+        ({"access": "admin"}, "--access"),
     ],
 )
 def test_a_wrong_flag_is_named(place: Place, flags: dict[str, Any], word: str) -> None:

@@ -4,11 +4,11 @@ import asyncio
 import sys
 from pathlib import Path
 
-from ui_fakes import MAIN, Ask, FakeDriver, answer, appended, call, delta, result
+from ui_fakes import MAIN, Ask, FakeDriver, answer, appended, call, delta, result, slash
 
 from forkcli.core import entries as e
 from forkcli.core import events as ev
-from forkcli.ui.ports import Choice, Diff, Lines, MarkdownText, Pager, Quit, Shown, Slash, Table
+from forkcli.ui.ports import Choice, Diff, MarkdownText, Pager, Quit, Slash, Table
 from forkcli.ui.repl import Repl
 
 DIFF = """--- a/src/cart.py
@@ -89,39 +89,19 @@ async def play(driver: FakeDriver, text: str) -> None:
 
 def commands() -> list[Slash]:
     """One slash command for each kind of result."""
-
-    def giving(shown: Shown):  # type: ignore[no-untyped-def]
-        async def run(rest: str) -> Shown | None:
-            return Lines(f"picked {rest}") if rest else shown
-
-        return run
-
     models = tuple(
         (f"claude-{name}", f"claude-{name}", note)
         for name, note in (("opus-5", "the newest Opus"), ("sonnet-5", "faster"), ("haiku-5", "small"))
     )
+    help_text = MarkdownText("**Commands**\n\n- `/model` changes the model\n- `/diff` shows the diff")
+    costs = Table(("model", "tokens", "cost"), (("opus-5", "21,000", "$0.42"), ("haiku-5", "900", "$0.01")))
     return [
-        Slash(
-            "help",
-            "",
-            "the commands and keys",
-            giving(MarkdownText("**Commands**\n\n- `/model` changes the model\n- `/diff` shows the diff")),
-        ),
-        Slash("model", "[NAME]", "show or change the model", giving(Choice("Model", models, "claude-opus-5"))),
-        Slash("diff", "", "what has changed in the files", giving(Diff(DIFF))),
-        Slash(
-            "cost",
-            "",
-            "what the session has cost",
-            giving(Table(("model", "tokens", "cost"), (("opus-5", "21,000", "$0.42"), ("haiku-5", "900", "$0.01")))),
-        ),
-        Slash(
-            "history",
-            "",
-            "everything that happened, in a pager",
-            giving(Pager("history", "\n".join(f"line {n}" for n in range(500)))),
-        ),
-        Slash("quit", "", "leave", giving(Quit())),
+        slash("help", help_text),
+        slash("model", Choice("Model", models, "claude-opus-5"), "[NAME]"),
+        slash("diff", Diff(DIFF)),
+        slash("cost", costs),
+        slash("history", Pager("history", "\n".join(f"line {n}" for n in range(500)))),
+        slash("quit", Quit()),
     ]
 
 

@@ -3,33 +3,12 @@
 import asyncio
 from pathlib import Path
 
-from ui_fakes import MAIN, Ask, FakeDriver, answer, delta
+from ui_fakes import MAIN, FakeDriver, replies, works
 from ui_terminal import session
 
 from forkcli.core import entries as e
 from forkcli.core import events as ev
 from forkcli.errors import ForkError, Kind
-from forkcli.ui.ports import Choice, Lines, Pager, Quit, Refill, Shown, Slash
-
-
-async def replies(driver: FakeDriver, text: str) -> None:
-    driver.emit(ev.StepStarted(MAIN, 1))
-    driver.emit(delta(f"You said {text}."))
-    driver.emit(answer(f"You said {text}."))
-
-
-async def works(driver: FakeDriver, text: str) -> None:
-    """A turn that lasts until it is stopped."""
-    driver.emit(ev.StepStarted(MAIN, 1))
-    driver.emit(delta("I begin."))
-    await asyncio.sleep(60)
-
-
-def slash(name: str, shown: Shown | None, args: str = "") -> Slash:
-    async def run(rest: str) -> Shown | None:
-        return Lines(f"{name} got {rest}") if rest else shown
-
-    return Slash(name, args, f"the summary of {name}", run)
 
 
 async def test_enter_sends_and_the_answer_stays_in_the_scrollback() -> None:
@@ -122,12 +101,6 @@ async def test_a_failure_to_save_ends_the_repl_with_its_code() -> None:
         assert "no space left" in here.text
 
 
-async def test_ctrl_j_and_a_backslash_make_new_lines() -> None:
-    async with session(FakeDriver(replies)) as here:
-        here.type("a\nb\\\rc\r")
-        await here.did(("turn", "a\nb\nc"))
-
-
 async def test_ctrl_c_empties_the_line_and_twice_quits() -> None:
     async with session(FakeDriver(replies)) as here:
         here.type("a draft\x03")
@@ -162,25 +135,6 @@ async def test_quitting_stops_the_running_turn_first() -> None:
         await here.end()
         assert [deed for deed, _ in here.driver.did] == ["turn", "stop", "close"]
         assert "stopped by you" in here.text
-
-
-async def test_esc_twice_opens_rewind_where_there_is_one() -> None:
-    async with session(FakeDriver(replies, [slash("rewind", Lines("the checkpoints"))])) as here:
-        here.type("\x1b")
-        await asyncio.sleep(0.25)
-        here.type("\x1b")
-        await here.see("the checkpoints")
-
-
-async def test_esc_twice_empties_the_line_where_there_is_no_rewind() -> None:
-    async with session(FakeDriver(replies)) as here:
-        here.type("words")
-        await here.see("› words")
-        here.type("\x1b")
-        await asyncio.sleep(0.25)
-        assert "› words" in here.text
-        here.type("\x1b")
-        await here.unsee("words")
 
 
 async def test_a_long_paste_is_shown_short_and_sent_whole() -> None:
@@ -240,93 +194,6 @@ async def test_up_recalls_the_last_line(tmp_path: Path) -> None:
         await here.until(lambda: here.text.count("› once") == 2, "recalled")
 
 
-async def test_slash_commands_are_offered_and_run() -> None:
-    driver = FakeDriver(replies, [slash("model", None, "[NAME]"), slash("history", Lines("nothing yet"))])
-    async with session(driver) as here:
-        here.type("/")
-        await here.see("/model [NAME]", "the summary of model", "/history")
-        here.type("his\t\r")
-        await here.see("› /history", "nothing yet")
-        here.type("/model opus\r")
-        await here.see("model got opus")
-
-
-async def test_an_unknown_slash_command_says_so_and_is_given_back() -> None:
-    async with session(FakeDriver(replies, [slash("model", None)])) as here:
-        here.type("/mdoel x\r")
-        await here.see("✗ there is no /mdoel", "› /mdoel x")
-        assert here.driver.did == []
-
-
-async def test_an_error_of_a_slash_command_is_shown() -> None:
-    async def run(rest: str) -> None:
-        raise ForkError(f"no session {rest}", "fork ls lists them")
-
-    async with session(FakeDriver(replies, [Slash("resume", "ID", "", run)])) as here:
-        here.type("/resume x\r")
-        await here.see("✗ no session x", "fork ls lists them")
-
-
-async def test_a_choice_is_picked_with_arrows_and_enter() -> None:
-    choice = Choice("Models", (("a", "Alpha", "the first"), ("b", "Beta", "the second")), "a")
-    async with session(FakeDriver(replies, [slash("model", choice)])) as here:
-        here.type("/model\r")
-        await here.see("Models", "› Alpha ✓ the first")
-        here.type("\x1b[B")
-        await here.see("› Beta")
-        here.type("\r")
-        await here.see("model got b")
-
-
-async def test_a_choice_is_left_with_esc() -> None:
-    choice = Choice("Models", (("a", "Alpha", ""),))
-    async with session(FakeDriver(replies, [slash("model", choice)])) as here:
-        here.type("/model\r")
-        await here.see("Models")
-        here.type("\x1b")
-        await here.unsee("Models")
-        assert "model got" not in here.text
-
-
-async def test_the_pager_opens_searches_and_leaves() -> None:
-    pager = Pager("the past", "\n".join(f"row {n} \x1b[31m" for n in range(300)))
-    async with session(FakeDriver(replies, [slash("history", pager)])) as here:
-        here.type("/history\r")
-        await here.see("the past ·", "row 3 ␛[31m")
-        here.type("/row 250\r")
-        await here.see("row 250")
-        here.type("q")
-        await here.see("claude-opus-5")
-        here.type("still here\r")
-        await here.see("You said still here.")
-
-
-async def test_quit_and_refill_do_what_they_say() -> None:
-    driver = FakeDriver(replies, [slash("rewind", Refill("the old prompt", "back at 3")), slash("quit", Quit())])
-    async with session(driver) as here:
-        here.type("/rewind\r")
-        await here.see("back at 3", "› the old prompt")
-        here.type("\x03")
-        await asyncio.sleep(0.1)
-        here.type("/quit\r")
-        assert await here.end() == 0
-
-
-async def test_a_bang_runs_a_shell_command() -> None:
-    async with session(FakeDriver(replies)) as here:
-        here.type("!ls -l\r")
-        await here.see("✓ ! ls -l", "│ out")
-        assert ("shell", "ls -l") in here.driver.did
-
-
-async def test_paths_complete_behind_an_at() -> None:
-    async with session(FakeDriver(replies)) as here:
-        here.type("read @price")
-        await here.see("src/price.py")
-        here.type("\t\r")
-        await here.did(("turn", "read @src/price.py "))
-
-
 async def test_an_unexpected_error_ends_the_repl_loudly_and_restores_the_terminal() -> None:
     async def breaks(driver: FakeDriver, text: str) -> None:
         raise RuntimeError("a bug")
@@ -336,66 +203,6 @@ async def test_an_unexpected_error_ends_the_repl_loudly_and_restores_the_termina
         error = (await asyncio.gather(here.end(), return_exceptions=True))[0]
         assert isinstance(error, RuntimeError)
         assert here.driver.did[-1] == ("close", "")
-
-
-async def test_a_question_is_answered_by_one_key_after_a_moment() -> None:
-    async with session(FakeDriver(replies)) as here:
-        asked = asyncio.create_task(here.repl.answer(Ask(MAIN, "net", "curl x", "why not")))
-        await here.see("wants to run a command with network access", "curl x", "its reason: why not", "Allow it?")
-        await asyncio.sleep(0.4)
-        here.type("y")
-        assert await asked == "once"
-        await here.unsee("Allow it?")
-
-
-async def test_type_ahead_never_answers_a_question_and_stays_a_draft() -> None:
-    async with session(FakeDriver(works)) as here:
-        here.type("begin\r")
-        await here.see("I begin.")
-        asked = asyncio.create_task(here.repl.answer(Ask(MAIN, "net", "curl x")))
-        here.type("yay")
-        await here.see("› yay", "Allow it?")
-        assert not asked.done()
-        await asyncio.sleep(0.4)
-        here.type("n")
-        assert await asked == "no"
-        assert "› yay" in here.text
-
-
-async def test_what_follows_an_answer_at_once_is_not_sent() -> None:
-    async with session(FakeDriver(works)) as here:
-        here.type("begin\r")
-        await here.see("I begin.")
-        asked = asyncio.create_task(here.repl.answer(Ask(MAIN, "net", "curl x")))
-        await here.see("Allow it?")
-        await asyncio.sleep(0.4)
-        here.type("yes\r")
-        assert await asked == "once"
-        await asyncio.sleep(0.1)
-        assert not any(deed == "steer" for deed, _ in here.driver.did)
-
-
-async def test_two_questions_are_asked_one_after_the_other() -> None:
-    async with session(FakeDriver(replies)) as here:
-        first = asyncio.create_task(here.repl.answer(Ask(MAIN, "net", "curl one")))
-        second = asyncio.create_task(here.repl.answer(Ask(MAIN, "net", "curl two")))
-        await here.see("curl one")
-        await asyncio.sleep(0.4)
-        assert "curl two" not in here.text
-        here.type("a")
-        assert await first == "always"
-        await here.see("curl two")
-        await asyncio.sleep(0.6)
-        here.type("\x1b")
-        assert await second == "no"
-
-
-async def test_a_question_goes_away_when_the_turn_is_stopped() -> None:
-    async with session(FakeDriver(replies)) as here:
-        asked = asyncio.create_task(here.repl.answer(Ask(MAIN, "net", "curl x")))
-        await here.see("Allow it?")
-        asked.cancel()
-        await here.unsee("Allow it?")
 
 
 async def test_without_colour_every_state_still_has_a_sign() -> None:

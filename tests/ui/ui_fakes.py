@@ -8,7 +8,7 @@ from forkcli.core import entries as e
 from forkcli.core import events as ev
 from forkcli.core.ids import AgentId, CallId, Seq
 from forkcli.errors import ForkError
-from forkcli.ui.ports import Answer, Question, ShellEnd, Slash, Status
+from forkcli.ui.ports import Answer, Lines, Question, ShellEnd, Shown, Slash, Status
 
 MAIN = AgentId("main")
 STATUS = Status("20261122-0925-k3f", "main", "claude-opus-5", "high", 0.18, 0.97, 0.42, "bubblewrap", "write",
@@ -119,3 +119,26 @@ class FakeDriver:
 
     async def close(self) -> None:
         self.did.append(("close", ""))
+
+
+def slash(name: str, shown: Shown | None, args: str = "") -> Slash:
+    """A slash command that returns `shown`, or says what it was given."""
+
+    async def run(rest: str) -> Shown | None:
+        return Lines(f"{name} got {rest}") if rest else shown
+
+    return Slash(name, args, f"the summary of {name}", run)
+
+
+async def replies(driver: FakeDriver, text: str) -> None:
+    """A turn of one answer."""
+    driver.emit(ev.StepStarted(MAIN, 1))
+    driver.emit(delta(f"You said {text}."))
+    driver.emit(answer(f"You said {text}."))
+
+
+async def works(driver: FakeDriver, text: str) -> None:
+    """A turn that lasts until it is stopped."""
+    driver.emit(ev.StepStarted(MAIN, 1))
+    driver.emit(delta("I begin."))
+    await asyncio.sleep(60)

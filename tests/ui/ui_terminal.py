@@ -19,7 +19,7 @@ from forkcli.ui.repl import Repl
 TERM = {"TERM": "xterm-256color"}
 
 
-class Glass(io.StringIO):
+class Glass(io.TextIOBase):
     """What prompt_toolkit writes to: a pyte screen with a scrollback."""
 
     def __init__(self, columns: int, rows: int) -> None:
@@ -27,8 +27,6 @@ class Glass(io.StringIO):
         self.screen = pyte.HistoryScreen(columns, rows, history=2000)
         self.raw = ""
         self._stream = pyte.Stream(self.screen)
-
-    encoding = "utf-8"  # type: ignore[assignment]
 
     def write(self, text: str) -> int:
         self.raw += text

@@ -1,0 +1,254 @@
+"""What the end-to-end tests stand on: runs of the real command, and the files that a session leaves."""
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from forkcli.core.entries import Body, Entry, ToolResult
+from forkcli.core.history import History
+from forkcli.core.messages import Json, calls_of, text_of
+from forkcli.models.scripted import Reply, ScriptedServer
+from forkcli.store.check import Finding, check_session
+from forkcli.store.reading import read_history
+
+HERE = Path(__file__).resolve().parent
+WAIT_S = 20.0
+
+
+class Running:
+    """A run of the command that goes on. `code` is negative for a signal that ended it."""
+
+    def __init__(self, pid: int, answers: int, out: Path, err: Path) -> None:
+        self.pid = pid
+        self._answers = answers
+        self._out, self._err = out, err
+        self._code: int | None = None
+
+    @property
+    def stdout(self) -> str:
+        return self._out.read_bytes().decode(errors="replace")
+
+    @property
+    def stderr(self) -> str:
+        return self._err.read_bytes().decode(errors="replace")
+
+    def kill(self, number: int = signal.SIGKILL) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, number)
+
+    def wait(self, timeout_s: float = WAIT_S) -> int:
+        """Until its end; its exit code. A run that does not end is killed, and the test fails."""
+        if self._code is None:
+            self._code = self._ended(timeout_s)
+            os.close(self._answers)
+        return self._code
+
+    def _ended(self, timeout_s: float) -> int:
+        import select
+
+        poll = select.poll()
+        poll.register(self._answers, select.POLLIN)
+        if not poll.poll(timeout_s * 1000):
+            self.kill()
+            raise AssertionError(f"the run did not end in {timeout_s:g} s; it said:\n{self.stdout}\n{self.stderr}")
+        return int(os.read(self._answers, 100))
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a run ended."""
+
+    code: int
+    stdout: str
+    stderr: str
+
+    @property
+    def result(self) -> Json:
+        """The object of `-o json`, or the last one of `-o stream-json`."""
+        value: Json = json.loads(self.stdout.splitlines()[-1])
+        return value
+
+    @property
+    def objects(self) -> list[Json]:
+        """The objects of `-o stream-json`."""
+        return [json.loads(line) for line in self.stdout.splitlines()]
+
+
+class Zygote:
+    """Starts runs of the command quickly; see app_zygote.py."""
+
+    def __init__(self) -> None:
+        self._line, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        env = {"PATH": os.environ["PATH"], "PYTHONPATH": str(HERE.parents[1]), "HOME": "/nonexistent"}
+        self._process = subprocess.Popen(
+            [sys.executable, "-W", "ignore", str(HERE / "app_zygote.py"), str(other.fileno())],
+            pass_fds=[other.fileno()],
+            stdout=subprocess.PIPE,
+            env=env,
+        )
+        other.close()
+        assert self._process.stdout is not None
+        assert self._process.stdout.readline() == b"ready\n"
+
+    def start(self, job: Json, stdin: int, out: Path, err: Path) -> Running:
+        reader, writer = os.pipe()
+        with out.open("wb") as stdout, err.open("wb") as stderr:
+            fds = [stdin, job.pop("stdout", stdout.fileno()), stderr.fileno(), writer]
+            socket.send_fds(self._line, [json.dumps(job).encode()], fds)
+        os.close(writer)
+        return Running(int(_line(reader)), reader, out, err)
+
+    def close(self) -> None:
+        self._line.close()
+        self._process.wait(10)
+        if self._process.stdout is not None:
+            self._process.stdout.close()
+
+
+def _line(fd: int) -> bytes:
+    """One line, and not a byte more."""
+    found = b""
+    while not found.endswith(b"\n"):
+        byte = os.read(fd, 1)
+        assert byte, "the run could not be started"
+        found += byte
+    return found
+
+
+@dataclass(slots=True)
+class Desk:
+    """A project, and the command to run in it."""
+
+    zygote: Zygote
+    project: Path
+    place: Path
+    url: str = ""
+    runs: int = 0
+    running: list[Running] = field(default_factory=list)
+
+    def start(
+        self,
+        *words: str,
+        stdin: str | bytes | int = b"",
+        cwd: Path | None = None,
+        env: Mapping[str, str] | None = None,
+        **job: Any,
+    ) -> Running:
+        """Start `fork WORDS…`; `job` are what app_zygote.py knows besides."""
+        self.runs += 1
+        out, err, given = (self.place / f"{self.runs}.{end}" for end in ("out", "err", "in"))
+        told = {"ANTHROPIC_BASE_URL": self.url, "ANTHROPIC_API_KEY": "sk-test"} if self.url else {}
+        proxies = {"HTTPS_PROXY": "http://127.0.0.1:9", "HTTP_PROXY": "http://127.0.0.1:9", "NO_PROXY": "127.0.0.1"}
+        request = {
+            "words": [word.encode("utf-8", "surrogateescape").decode("utf-8", "surrogateescape") for word in words],
+            "cwd": str(cwd or self.project),
+            "env": {**os.environ, **proxies, **told, **(env or {})},
+            **job,
+        }
+        if isinstance(stdin, int):
+            found = self.zygote.start(request, stdin, out, err)
+        else:
+            given.write_bytes(stdin.encode() if isinstance(stdin, str) else stdin)
+            with given.open("rb") as file:
+                found = self.zygote.start(request, file.fileno(), out, err)
+        self.running.append(found)
+        return found
+
+    def run(self, *words: str, timeout_s: float = WAIT_S, **options: Any) -> Ended:
+        """Run `fork WORDS…` to its end."""
+        running = self.start(*words, **options)
+        code = running.wait(timeout_s)
+        return Ended(code, running.stdout, running.stderr)
+
+    # --- what a session leaves ------------------------------------------------------------------------------------
+
+    @property
+    def sessions(self) -> list[Path]:
+        return sorted((self.project / ".fork/sessions").glob("*"))
+
+    @property
+    def session(self) -> Path:
+        """The only session."""
+        (found,) = self.sessions
+        return found
+
+    @property
+    def agent(self) -> Path:
+        return self.session / "agents/main"
+
+    @property
+    def entries(self) -> list[Entry]:
+        """What the only session's history holds; nothing before there is one."""
+        path = self.agent / "history.jsonl" if self.sessions else None
+        return read_history(path).entries if path and path.exists() else []
+
+    def wait_for(self, kind: type[Body], count: int = 1) -> None:
+        """Until the history holds so many entries of this kind."""
+        until(lambda: len(self.bodies(kind)) >= count)
+
+    def bodies(self, *kinds: type[Body]) -> list[Any]:
+        return [entry.body for entry in self.entries if not kinds or isinstance(entry.body, kinds)]
+
+    @property
+    def history(self) -> History:
+        return History.of(self.entries)
+
+    def results(self) -> list[str]:
+        """The texts of all tool results."""
+        return [text_of(body.content) for body in self.bodies(ToolResult)]
+
+    def findings(self) -> list[Finding]:
+        return check_session(self.session)
+
+
+Steps = Sequence[Reply]
+
+
+def by_step(*steps: Reply) -> Callable[[Json], Reply]:
+    """A script that answers by how many answers a request holds: so also a run that went on after a crash."""
+
+    def script(request: Json) -> Reply:
+        return steps[sum(message["role"] == "assistant" for message in request["messages"])]
+
+    return script
+
+
+def texts(request: Json) -> str:
+    """All text of a request's messages, tool results included."""
+    return json.dumps(request["messages"], ensure_ascii=False)
+
+
+def called(request: Json) -> list[str]:
+    """Names of the tools that were called so far."""
+    return [call["name"] for message in request["messages"] for call in calls_of(message["content"])]
+
+
+def until(true: Callable[[], object], timeout_s: float = 10.0) -> None:
+    """Wait until something holds."""
+    end = time.monotonic() + timeout_s
+    while not true():
+        assert time.monotonic() < end, f"waited {timeout_s:g} s in vain"
+        time.sleep(0.005)
+
+
+def alive(needle: str) -> list[int]:
+    """Processes that have `needle` in their arguments."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit() and int(entry.name) != os.getpid():
+            with contextlib.suppress(OSError):
+                if needle.encode() in (entry / "cmdline").read_bytes():
+                    found.append(int(entry.name))
+    return found
+
+
+__all__ = ["Desk", "Ended", "Running", "ScriptedServer", "Zygote", "alive", "by_step", "called", "texts", "until"]

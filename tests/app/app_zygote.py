@@ -1,0 +1,130 @@
+"""A process that has imported fork once and starts each run as a fork of itself: the command in a tenth of the time.
+
+Every run is a process of its own, with its own streams, directory, environment and signals, and ends as the command
+does. It is a program of the tests: `app_kit.Zygote` sends it a line of JSON and four descriptors a run (standard input,
+output, error, and a pipe on which it tells the process id and then the exit code).
+"""
+
+import array
+import importlib
+import json
+import os
+import pkgutil
+import resource
+import signal
+import socket
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+Job = dict[str, Any]
+LONGEST_JOB = 1 << 20
+
+
+def preload() -> None:
+    """Import what a run needs; no thread may be started, since a fork takes only the calling one along."""
+    import forkcli
+
+    for module in pkgutil.walk_packages(forkcli.__path__, "forkcli."):
+        if not module.name.endswith("__main__"):
+            importlib.import_module(module.name)
+    for name in ("anthropic", "httpx2", "git", "genai_prices", "PIL.Image", "asyncio"):
+        importlib.import_module(name)
+    from forkcli.models.anthropic import AnthropicModel
+
+    AnthropicModel(api_key="none", base_url="http://127.0.0.1:9").preload()
+
+
+def serve(line: socket.socket) -> None:
+    """Start a run for each job until the other end closes."""
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    while True:
+        data, fds = _receive(line)
+        if not data:
+            return
+        if os.fork() == 0:
+            line.close()
+            _keep(json.loads(data), fds)
+        for fd in fds:
+            os.close(fd)
+
+
+def _receive(line: socket.socket) -> tuple[bytes, list[int]]:
+    fds = array.array("i")
+    data, ancillary, _flags, _sender = line.recvmsg(LONGEST_JOB, socket.CMSG_LEN(4 * fds.itemsize))
+    for _level, _kind, packed in ancillary:
+        fds.frombytes(packed)
+    return data, list(fds)
+
+
+def _keep(job: Job, fds: Sequence[int]) -> None:
+    """Be the run's parent: tell its process id and how it ended."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    pid = os.fork()
+    if pid == 0:
+        os.close(fds[3])
+        _run(job, fds)
+    for fd in fds[:3]:
+        os.close(fd)
+    os.write(fds[3], f"{pid}\n".encode())
+    _, status = os.waitpid(pid, 0)
+    os.write(fds[3], f"{os.waitstatus_to_exitcode(status)}\n".encode())
+    os._exit(0)
+
+
+def _run(job: Job, fds: Sequence[int]) -> None:
+    os.setsid()
+    for number, fd in enumerate(fds[:3]):
+        os.dup2(fd, number)
+    for fd in fds[:3]:
+        os.close(fd)
+    os.environ.clear()
+    os.environ.update(job["env"])
+    for name, bounds in job.get("rlimits", {}).items():
+        resource.setrlimit(getattr(resource, name), bounds)
+    if "uid" in job:
+        os.setgroups([])
+        os.setgid(job["uid"])
+        os.setuid(job["uid"])
+    os.chdir(job["cwd"])
+    sys.argv = ["fork", *(os.fsdecode(word.encode("utf-8", "surrogateescape")) for word in job["words"])]
+    if "die_opening" in job:
+        _die_opening(job["die_opening"])
+    if "die_writing" in job:
+        _die_writing(*job["die_writing"])
+    from forkcli.__main__ import main
+
+    sys.exit(main())
+
+
+def _die_opening(name: str) -> None:
+    """Kill this process with SIGKILL when a file called `name` is opened."""
+
+    def audit(event: str, args: tuple[Any, ...]) -> None:
+        if event == "open" and Path(str(args[0])).name.removeprefix(".").startswith(name):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    sys.addaudithook(audit)
+
+
+def _die_writing(count: int, share: float) -> None:
+    """Kill this process with SIGKILL in its `count`-th write to a history, when `share` of the bytes are written."""
+    write, seen = os.write, 0
+
+    def dying(fd: int, data: bytes) -> int:
+        nonlocal seen
+        if os.readlink(f"/proc/self/fd/{fd}").endswith("/history.jsonl"):
+            seen += 1
+            if seen == count:
+                write(fd, data[: int(len(data) * share)])
+                os.kill(os.getpid(), signal.SIGKILL)
+        return write(fd, data)
+
+    os.write = dying
+
+
+if __name__ == "__main__":
+    preload()
+    os.write(1, b"ready\n")
+    serve(socket.socket(fileno=int(sys.argv[1])))
