@@ -107,6 +107,10 @@ class History:
         """Model calls of this agent itself, not those of its past before the fork."""
         return self.steps - self.inherited_steps
 
+    def own_answers(self) -> list[e.Assistant]:
+        """The answers of this agent itself, oldest first."""
+        return [entry.body for entry in self.entries.own if isinstance(entry.body, e.Assistant)]
+
     def context_tokens(self) -> int:
         """Estimate of the next request's size, in tokens."""
         return self.counted + self.uncounted_bytes // BYTES_PER_TOKEN

@@ -30,10 +30,11 @@ class Message:
         if not self.raw:
             object.__setattr__(self, "raw", dump({"role": self.role, "content": list(self.content)}))
 
-    def marked(self, mark: Json, index: int = -1) -> bytes:
-        """Its JSON with `cache_control: mark` on block `index`."""
+    def marked(self, mark: Json, places: Iterable[int]) -> bytes:
+        """Its JSON with `cache_control: mark` on the blocks at `places`."""
         blocks = list(self.content)
-        blocks[index] = {**blocks[index], "cache_control": mark}
+        for place in places:
+            blocks[place] = {**blocks[place], "cache_control": mark}
         return dump({"role": self.role, "content": blocks})
 
 

@@ -26,7 +26,7 @@ class ModelRequest:
     model: str
     effort: str | None
     max_tokens: int
-    pins: tuple[int, ...] = ()  # indexes of messages whose last block gets a cache mark besides the tail
+    pins: tuple[tuple[int, int], ...] = ()  # (message, block) that get a cache mark besides the two tails
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +112,10 @@ class AgentFiles(Protocol):
 
     def new_output(self, stem: str, suffix: str = ".txt") -> Path:
         """A path under `outputs/` that no file has yet; its folder exists."""
+        ...
+
+    def write_report(self, text: str) -> None:
+        """Keep the agent's last report as report.md."""
         ...
 
     def take_inbox(self) -> list[tuple[str, str, str]]:
@@ -273,6 +277,24 @@ class ToolOutcome:
     facts: ToolFacts = field(default_factory=ToolFacts)
 
 
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One fork as the model or the user orders it."""
+
+    task: str
+    access: Access = "write"
+    max_steps: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ForkOrder:
+    """What a call of `fork` asks for."""
+
+    tasks: tuple[Task, ...]
+    wait: bool = True
+    merge: Literal["auto", "none"] = "auto"
+
+
 @dataclass(slots=True)
 class ToolEnv:
     """What a tool may use: made by the engine for each call."""
@@ -287,6 +309,9 @@ class ToolEnv:
     approve: Callable[[Question], Awaitable[bool]]  # asks, records the answer, remembers `always`
     output: Callable[[str], None]  # live output for the screen
     jobs: "Jobs"
+    fork: Callable[
+        [ForkOrder], Awaitable[None]
+    ]  # puts the order on record; the call is answered when they have reported
 
 
 class Jobs(Protocol):
@@ -325,6 +350,11 @@ class Tool(Protocol):
         """The input with its defaults; ForkError names the field that is unknown, missing or of a wrong type."""
         ...
 
-    async def run(self, args: Json, env: ToolEnv) -> ToolOutcome:
-        """Carry out a checked call. A ForkError becomes a result the model reads."""
+    @property
+    def starts_agents(self) -> bool:
+        """Whether its calls start agents: they are run after the others of an answer, and answered by the fleet."""
+        ...
+
+    async def run(self, args: Json, env: ToolEnv) -> ToolOutcome | None:
+        """Carry out a checked call. A ForkError becomes a result the model reads. None: the fleet answers the call."""
         ...
