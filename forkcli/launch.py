@@ -11,9 +11,11 @@ from typing import BinaryIO
 
 from forkcli.config import Flags, Settings, load
 from forkcli.errors import ForkError, Kind
+from forkcli.ui.sanitize import one_line
 from forkcli.workspace.project import find_project
 
 SLOW_STDIN_S = 3.0  # a pipe that stays silent this long is mentioned, so that nobody wonders why nothing happens
+LONGEST_WARNING = 1000  # characters
 WITH_VERBS = ("cwd", "verbose")  # options that may stand before any subcommand
 
 
@@ -52,6 +54,8 @@ def converse(flags: Flags) -> int:
     if flags.agent is not None and not (flags.continue_ or flags.resume is not None):
         raise ForkError("--agent names an agent of a session that goes on; add -c or -r", kind=Kind.USAGE)
     settings = load_settings(flags)
+    for warning in settings.warnings:
+        sys.stderr.write(one_line(f"warning: {warning}", LONGEST_WARNING) + "\n")
     on_terminal = sys.stdin.isatty() and sys.stdout.isatty()
     if on_terminal and not flags.print_ and flags.output_format is None:
         from forkcli.app import run_repl

@@ -5,6 +5,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import BinaryIO
 
 from forkcli import __version__
@@ -86,6 +87,7 @@ async def _answer(session: Session, data: Kept | None, pipe: Pipe) -> int:
         sandbox=session.rig.workspace.sandbox,
         version=__version__,
     )
+    pipe.on_closed = partial(_unread, session)
     with _stopped_by(session) as caught:
         end = await _turn(session, data)
     code = pipe.finish(end.status, end.sentence)
@@ -107,6 +109,13 @@ async def _turn(session: Session, data: Kept | None) -> Finish:
     attached = await attachments(session, text) if text is not None else []
     prompt = prompt_entry(session, text, data, "argument" if text is not None else "pipe", attached)
     return await prompt_turn(session.agent, session.rig, prompt)
+
+
+def _unread(session: Session) -> bool:
+    """Stop the turn, since nobody reads what it says; whether there was one to stop."""
+    running = session.agent.task is not None
+    session.agent.halt(Stop("signal", "nobody reads the output any more"))
+    return running
 
 
 @contextmanager

@@ -162,6 +162,7 @@ class History:
                 self._interrupt(body)
             case e.Resume():
                 self.halt = None
+                self.continued = 0
             case _:
                 self._fold_rarer(body)
 

@@ -2,7 +2,7 @@
 
 It takes its streams as arguments and knows neither the engine nor the files. In the JSON formats nothing but JSON ever
 reaches the output stream; text is sanitized as on a terminal. A reader that has gone away is never an error: what
-follows is dropped, and whoever runs the turn is told once.
+follows is dropped, and whoever runs the turn is told through `on_closed`, until that says that it has acted.
 """
 
 import time
@@ -41,14 +41,13 @@ class Pipe:
         err: TextIO,
         *,
         verbose: bool = False,
-        on_closed: Callable[[], None] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.closed = False
+        self.on_closed: Callable[[], bool] | None = None
         self._form = form
         self._out = out
         self._progress = Progress(err, verbose=verbose, quiet=form != "text")
-        self._on_closed = on_closed
         self._clock = clock
         self._began = clock()
         self._session = ""
@@ -128,15 +127,16 @@ class Pipe:
         self._write(json_text(value, encoding=self._out.encoding) + "\n")
 
     def _write(self, text: str) -> None:
-        if self.closed or not text:
+        if not text:
             return
-        try:
-            self._out.write(text)
-            self._out.flush()
-        except BrokenPipeError:
-            self.closed = True
-            if self._on_closed is not None:
-                self._on_closed()
+        if not self.closed:
+            try:
+                self._out.write(text)
+                self._out.flush()
+            except BrokenPipeError:
+                self.closed = True
+        if self.closed and self.on_closed is not None and self.on_closed():
+            self.on_closed = None
 
 
 def subtype_of(end: TurnEnded) -> str:

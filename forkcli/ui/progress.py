@@ -13,6 +13,7 @@ from forkcli.ui.sanitize import one_line, sanitize
 from forkcli.ui.tally import Tally
 
 WIDTH = 120  # characters of a call's line
+SENTENCE = 2000  # characters of what went wrong: it is not cut where a person would need it
 
 
 class Progress:
@@ -51,16 +52,16 @@ class Progress:
     def retry(self, seconds: float, attempt: int, reason: str) -> None:
         """The API could not answer."""
         if not self._quiet:
-            self._say(f"{reason}; attempt {attempt + 1} in {figures.seconds(seconds)}")
+            self._say(f"{reason}; attempt {attempt + 1} in {figures.seconds(seconds)}", width=SENTENCE)
 
     def warn(self, text: str) -> None:
         """Something a person should know, in every format."""
-        self._say(f"warning: {text}")
+        self._say(f"warning: {text}", width=SENTENCE)
 
     def end(self, end: TurnEnded, tally: Tally, seconds: float, session: str) -> None:
         """How the turn ended, and where it can be gone on with."""
         if end.status != "done":
-            self._say(f"{end.status}: {end.sentence}" if end.sentence else end.status)
+            self._say(f"{end.status}: {end.sentence}" if end.sentence else end.status, width=SENTENCE)
         cost = [] if tally.cost_usd is None else [figures.dollars(tally.cost_usd)]
         where = [f"session {session}"] if session else []
         self._say(", ".join([figures.count(tally.steps, "step"), figures.seconds(seconds), *cost, *where]))
@@ -71,9 +72,9 @@ class Progress:
         text = sanitize(answer)
         return text if not text or text.endswith("\n") else text + "\n"
 
-    def _say(self, text: str, *, lines: bool = False) -> None:
+    def _say(self, text: str, *, lines: bool = False, width: int = WIDTH) -> None:
         try:
-            self._err.write((sanitize(text) if lines else one_line(text, WIDTH)) + "\n")
+            self._err.write((sanitize(text) if lines else one_line(text, width)) + "\n")
             self._err.flush()
         except (BrokenPipeError, ValueError):
             self._quiet = True

@@ -1,51 +1,26 @@
-"""What git says about the project: the only user of GitPython, of which it uses the command runner alone.
+"""What git says about the project.
 
-git is found outside the project, started with an environment of our own, told where its directories are, and kept from
-running anything that the repository names: fsmonitor, hooks, filters, text converters, external diffs, pagers, helpers,
-remotes. It only ever reads. Invariant: no byte of the project is executed, and no call outlives its time.
+git is told where its directories are, and kept from running anything that the repository names: filters, text
+converters, external diffs, and what `gitrun` keeps from it. It only ever reads. Invariant: no byte of the project is
+executed, and no call outlives its time.
 """
 
 import asyncio
-import importlib
 import os
-import selectors
-import subprocess
-import sys
 import time
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Lock
 
 from forkcli.errors import ForkError
 from forkcli.workspace.environment import find_program
 from forkcli.workspace.gitdirs import GitPlaces, git_places, read_head
+from forkcli.workspace.gitrun import ENVIRONMENT, FIXED, GitResult, checked, complaint, execute
 
 STATE_S = 2.0
 DIFF_S = 10.0
 _MOST_BYTES = 4 * 1024 * 1024
 _MOST_NAMES = 1000
 _MOST_DRIVERS = 200
-_loading = Lock()
-
-_FIXED = (
-    *("-c", "core.fsmonitor="),  # empty: git before 2.37 takes `false` for a program's path
-    *("-c", "core.hooksPath=/dev/null"),
-    *("-c", "core.pager=cat"),
-    *("-c", "core.sshCommand=false"),
-    *("-c", "core.alternateRefsCommand="),
-    *("-c", "core.askPass=true"),
-    *("-c", "credential.helper="),
-    *("-c", "protocol.allow=never"),
-    *("-c", "safe.bareRepository=explicit"),
-    *("-c", "submodule.recurse=false"),
-    *("-c", "diff.ignoreSubmodules=all"),
-    *("-c", "log.showSignature=false"),
-    *("-c", "gc.auto=0"),
-    *("-c", "maintenance.auto=false"),
-    *("-c", "color.ui=false"),
-    *("-c", "core.quotePath=false"),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +32,6 @@ class GitState:
     changed: tuple[str, ...] = ()
     untracked: tuple[str, ...] = ()
     note: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class _Ran:
-    code: int
-    out: bytes
-    err: str
-    cut: bool = False  # there was more output than is taken
 
 
 def quick_branch(root: Path) -> str:
@@ -109,7 +76,7 @@ def _state(root: Path) -> GitState:
     except ForkError as error:
         return GitState(state.branch, state.head, note=error.sentence)
     if found.code != 0 and not found.cut:
-        return GitState(state.branch, state.head, note=_complaint(found))
+        return GitState(state.branch, state.head, note=complaint(found))
     changed, untracked = _parse_status(found.out)
     return GitState(state.branch, state.head, changed, untracked, state.note)
 
@@ -143,29 +110,18 @@ def _diff(root: Path) -> str:
         )
     base = "HEAD" if _git(root, places, DIFF_S, "rev-parse", "--verify", "-q", "HEAD^{commit}").code == 0 else None
     if base is None:  # the tree of no files, whatever the repository's kind of hash
-        base = _checked(_git(root, places, DIFF_S, "hash-object", "-t", "tree", "/dev/null")).decode("ascii").strip()
+        base = checked(_git(root, places, DIFF_S, "hash-object", "-t", "tree", "/dev/null")).decode("ascii").strip()
     options = ("--no-ext-diff", "--no-textconv", "--ignore-submodules=all", "--no-color", "--find-renames")
     prefixes = ("--src-prefix=a/", "--dst-prefix=b/", "--no-relative", "--unified=3")
     made = _git(root, places, DIFF_S, "diff", *options, *prefixes, base, "--")
-    text = _checked(made).decode("utf-8", "replace")
+    text = checked(made).decode("utf-8", "replace")
     if made.cut:
         text += f"\n[cut after {_MOST_BYTES // 1024 // 1024} MiB]\n"
-    _, untracked = _parse_status(_checked(_git(root, places, DIFF_S, *_STATUS)))
+    _, untracked = _parse_status(checked(_git(root, places, DIFF_S, *_STATUS)))
     if untracked:
         lines = ["", "Untracked files:"] if text else ["Untracked files:"]
         text += "\n".join([*lines, *(f"  {name}" for name in untracked)]) + "\n"
     return text
-
-
-def _checked(ran: _Ran) -> bytes:
-    if ran.code != 0 and not ran.cut:
-        raise ForkError(_complaint(ran))
-    return ran.out
-
-
-def _complaint(ran: _Ran) -> str:
-    lines = [line for line in ran.err.splitlines() if line.strip()]
-    return f"git failed: {lines[-1].removeprefix('fatal: ')[:300] if lines else f'code {ran.code}'}"
 
 
 def _ownership(root: Path, places: GitPlaces) -> str:
@@ -179,41 +135,28 @@ def _ownership(root: Path, places: GitPlaces) -> str:
     return f"another user owns this repository; git refuses it until: git config --global --add safe.directory {root}"
 
 
-def _git(root: Path, places: GitPlaces, timeout_s: float, *arguments: str) -> _Ran:
+def _git(root: Path, places: GitPlaces, timeout_s: float, *arguments: str) -> GitResult:
     """Run git on the project, hardened. Raises ForkError: no git, out of time."""
     deadline = time.monotonic() + timeout_s
     program = find_program("git", (root,))
-    env_program = find_program("env", (root,))
-    if program is None or env_program is None:
+    if program is None:
         raise ForkError("git was not found", "install git")
     environment = _environment(root, places)
     listing = ["config", "--null", "--name-only", "--get-regexp", r"^(filter|diff|merge)\..*\."]
-    prefix = [env_program, "-i"]
-    names = _execute([*prefix, *_assigned(environment), program, *_FIXED, *listing], root, deadline)
+    names = execute(root, [program, *FIXED, *listing], environment, timeout_s=timeout_s, most_bytes=_MOST_BYTES)
     environment |= _blanked(names.out)
-    return _execute([*prefix, *_assigned(environment), program, *_FIXED, *arguments], root, deadline)
+    left_s = deadline - time.monotonic()
+    return execute(root, [program, *FIXED, *arguments], environment, timeout_s=left_s, most_bytes=_MOST_BYTES)
 
 
 def _environment(root: Path, places: GitPlaces) -> dict[str, str]:
     kept = ("HOME", "XDG_CONFIG_HOME")  # the user's own settings: what is ignored, whose directories are safe
     return {
         **{name: os.environ[name] for name in kept if os.environ.get(name, "").startswith("/")},
-        "PATH": "/usr/bin:/bin",
-        "LC_ALL": "C.UTF-8",
+        **ENVIRONMENT,
         "GIT_DIR": str(places.git_dir),
         "GIT_WORK_TREE": str(root),
-        "GIT_OPTIONAL_LOCKS": "0",
-        "GIT_TERMINAL_PROMPT": "0",
-        "GIT_NO_LAZY_FETCH": "1",
-        "GIT_LITERAL_PATHSPECS": "1",
-        "GIT_ASKPASS": "true",
-        "GIT_EDITOR": "true",
-        "GIT_PAGER": "cat",
     }
-
-
-def _assigned(environment: Mapping[str, str]) -> list[str]:
-    return [f"{name}={value}" for name, value in environment.items()]
 
 
 def _blanked(names: bytes) -> dict[str, str]:
@@ -233,70 +176,3 @@ def _blanked(names: bytes) -> dict[str, str]:
     for number, (key, value) in enumerate(pairs):
         settings |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
     return settings
-
-
-def _execute(argv: Sequence[str], root: Path, deadline: float) -> _Ran:
-    _load(root)
-    from git.cmd import Git
-
-    try:
-        started = Git(str(root)).execute(list(argv), as_process=True, shell=False)
-    except OSError as error:
-        raise ForkError(f"git could not be started: {error.strerror}") from error
-    process, started.proc = started.proc, None  # ours to end: the runner's own way waits without a bound
-    if process is None:
-        raise ForkError("git could not be started")
-    try:
-        return _collect(process, deadline)
-    finally:
-        process.kill()
-        process.wait()
-        for stream in (process.stdout, process.stderr):
-            if stream is not None:
-                stream.close()
-
-
-def _load(root: Path) -> None:
-    """Import GitPython, which runs `git version` when it is imported: by a path of ours, and silently if that fails."""
-    with _loading:
-        if "git.cmd" in sys.modules:
-            return
-        ours = {
-            "GIT_PYTHON_GIT_EXECUTABLE": find_program("git", (root,)) or "/nonexistent",
-            "GIT_PYTHON_REFRESH": "quiet",
-        }
-        theirs = {name: os.environ.get(name) for name in ours}
-        os.environ.update(ours)
-        try:
-            importlib.import_module("git.cmd")
-        finally:
-            for name, value in theirs.items():
-                if value is None:
-                    os.environ.pop(name, None)
-                else:
-                    os.environ[name] = value
-
-
-def _collect(process: "subprocess.Popen[bytes]", deadline: float) -> _Ran:
-    """Read both streams until they end, the time is up or there is too much."""
-    taken = {"out": bytearray(), "err": bytearray()}
-    with selectors.DefaultSelector() as selector:
-        for name, stream in (("out", process.stdout), ("err", process.stderr)):
-            if stream is not None:
-                selector.register(stream.fileno(), selectors.EVENT_READ, name)
-        while selector.get_map():
-            left = deadline - time.monotonic()
-            if left <= 0:
-                raise ForkError("git did not answer in time")
-            for key, _ in selector.select(left):
-                chunk = os.read(key.fd, 65536)
-                if not chunk:
-                    selector.unregister(key.fd)
-                taken[key.data] += chunk
-            if len(taken["out"]) > _MOST_BYTES or len(taken["err"]) > _MOST_BYTES:
-                return _Ran(1, bytes(taken["out"][:_MOST_BYTES]), "", cut=True)
-    try:
-        code = process.wait(max(0.0, deadline - time.monotonic()))
-    except subprocess.TimeoutExpired:
-        raise ForkError("git did not answer in time") from None
-    return _Ran(code, bytes(taken["out"]), taken["err"].decode("utf-8", "replace"))

@@ -10,9 +10,11 @@ import secrets
 import stat
 from collections.abc import Sequence
 from contextlib import suppress
+from pathlib import Path
 
 from forkcli.errors import ForkError
 from forkcli.workspace.beneath import O_PATH, make_directories, open_beneath, real_path
+from forkcli.workspace.gitdirs import git_places
 
 _TEMP = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _PROTECTED = (".git", ".fork")
@@ -100,7 +102,10 @@ def _refuse_identities(base: int, parent: int, shown: str) -> None:
     """Refuse a parent that is `.git` or `.fork`, or below one, under another name (such as a bind mount)."""
     if ".git" in real_path(base).casefold().split("/"):
         raise _refused(shown, "git")  # an added directory may itself be a git directory
-    protected = {_identity(base, name): name for name in _PROTECTED}
+    git_data = _git_data(real_path(base))
+    if "." in git_data:
+        raise _refused(shown, "git")  # the work tree is its own git directory
+    protected = {_identity(base, name): name for name in (*git_data, *_PROTECTED)}
     notes = _identity(base, ".fork/notes")
     top = os.fstat(base)
     fd = os.dup(parent)
@@ -111,7 +116,7 @@ def _refuse_identities(base: int, parent: int, shown: str) -> None:
             if here in {notes, (top.st_dev, top.st_ino)}:
                 return
             if here in protected:
-                raise _refused(shown, protected[here].removeprefix("."))
+                raise _refused(shown, "fork" if protected[here] == ".fork" else "git")
             above = os.open("..", O_PATH | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=fd)
             os.close(fd)
             fd = above
@@ -119,6 +124,13 @@ def _refuse_identities(base: int, parent: int, shown: str) -> None:
                 return
     finally:
         os.close(fd)
+
+
+def _git_data(root: str) -> list[str]:
+    """Where `.git` says that git's data lies, as far as it lies beneath `root`; relative to it."""
+    places = git_places(Path(root))
+    found = () if places is None else (places.git_dir, places.common_dir)
+    return [str(path.relative_to(root)) for path in found if path.is_relative_to(root)]
 
 
 def _identity(base: int, path: str) -> tuple[int, int] | None:

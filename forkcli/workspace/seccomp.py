@@ -1,8 +1,9 @@
-"""A seccomp filter as bytes: no sockets that a network namespace does not hold, and no way around that.
+"""A seccomp filter as bytes: no sockets that a network namespace does not hold, no keyrings, and no way around that.
 
 It never calls the kernel. Unix sockets reach host services (docker, ssh-agent, D-Bus) through the file system, AF_VSOCK
 reaches the hypervisor, io_uring opens sockets without a system call that a filter sees; all three answer with an error.
-`socketpair` stays, but for datagrams, which can be sent to any path. Invariant: an architecture that is not known
+`socketpair` stays, but for datagrams, which can be sent to any path. A session's keyring belongs to no namespace: what
+the user keeps in it (tickets, tokens) could be read. Invariant: an architecture that is not known
 gets an error from every system call.
 """
 
@@ -26,6 +27,7 @@ class _Abi:
     socketpair: int
     clone: int
     unshare: int
+    keyrings: tuple[int, int, int]  # add_key, request_key, keyctl
     socketcall: int | None = None
     x32: bool = False
     clone3: int = 435
@@ -34,10 +36,13 @@ class _Abi:
 
 _ABIS = {
     "x86_64": (
-        _Abi(0xC000003E, 41, 53, 56, 272, x32=True),
-        _Abi(0x40000003, 359, 360, 120, 310, socketcall=102),  # 32-bit programs
+        _Abi(0xC000003E, 41, 53, 56, 272, (248, 249, 250), x32=True),
+        _Abi(0x40000003, 359, 360, 120, 310, (286, 287, 288), socketcall=102),  # 32-bit programs
     ),
-    "aarch64": (_Abi(0xC00000B7, 198, 199, 220, 97), _Abi(0x40000028, 281, 288, 120, 337)),
+    "aarch64": (
+        _Abi(0xC00000B7, 198, 199, 220, 97, (217, 218, 219)),
+        _Abi(0x40000028, 281, 288, 120, 337, (309, 310, 311)),
+    ),
 }
 
 _Ins = tuple[int, int, int, int]  # code, jump if true, jump if false, constant
@@ -75,7 +80,8 @@ def _block(abi: _Abi, *, deny_userns: bool) -> list[_Ins]:
     if abi.x32:
         code += [(_JGE, 0, 1, 0x40000000), _ret(ENOSYS)]
     code += _call(abi.socket, _socket()) + _call(abi.socketpair, _socketpair())
-    code += _call(abi.io_uring_setup, [_ret(ENOSYS)])
+    for number in (abi.io_uring_setup, *abi.keyrings):
+        code += _call(number, [_ret(ENOSYS)])
     if abi.socketcall is not None:
         code += _call(abi.socketcall, [_ret(EPERM)])
     if deny_userns:

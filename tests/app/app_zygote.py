@@ -6,6 +6,7 @@ output, error, and a pipe on which it tells the process id and then the exit cod
 """
 
 import array
+import gc
 import importlib
 import json
 import os
@@ -93,9 +94,23 @@ def _run(job: Job, fds: Sequence[int]) -> None:
         _die_opening(job["die_opening"])
     if "die_writing" in job:
         _die_writing(*job["die_writing"])
+    code = _main()
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    os._exit(code)  # to take apart all that was imported costs more than the run
+
+
+def _main() -> int:
+    """The command, as the interpreter would run it; returns the exit code."""
     from forkcli.__main__ import main
 
-    sys.exit(main())
+    try:
+        return main()
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else 1
+    except BaseException as error:
+        sys.excepthook(type(error), error, error.__traceback__)
+        return 1
 
 
 def _die_opening(name: str) -> None:
@@ -126,5 +141,7 @@ def _die_writing(count: int, share: float) -> None:
 
 if __name__ == "__main__":
     preload()
+    gc.collect()
+    gc.freeze()  # no run has to look through, and so to copy, what is here already
     os.write(1, b"ready\n")
     serve(socket.socket(fileno=int(sys.argv[1])))

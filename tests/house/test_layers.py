@@ -13,7 +13,7 @@ ROOMS = {
     "anthropic": ("models/",),
     "httpx2": ("models/",),
     "genai_prices": ("models/",),
-    "git": ("workspace/git.py",),
+    "git": ("workspace/gitrun.py",),
     "PIL": ("tools/",),
     "markdown_it": ("ui/",),
     "rich": ("ui/",),

@@ -177,19 +177,26 @@ def test_nothing_but_json_is_on_stdout_when_text_is_hostile() -> None:
     assert not {"\x1b", "\x9b", "\x7f"} & set(out)
 
 
-def test_a_reader_that_has_gone_away_is_told_once_and_never_raised() -> None:
+def test_a_reader_that_has_gone_away_is_told_until_something_is_done_about_it() -> None:
     class Gone(io.StringIO):
         def write(self, _text: str) -> int:
             raise BrokenPipeError
 
     told: list[str] = []
-    pipe = Pipe("stream-json", Gone(), Gone(), on_closed=lambda: told.append("closed"))
+
+    def stop() -> bool:
+        told.append("closed")
+        return len(told) == 2
+
+    pipe = Pipe("stream-json", Gone(), Gone())
     pipe.begin(session="s", agent=MAIN, model="m", cwd="/p")
-    pipe.on_event(Warned(MAIN, "x"))
+    assert pipe.closed
+    pipe.on_closed = stop
+    for _ in range(3):
+        pipe.on_event(Warned(MAIN, "x"))
     pipe.on_event(TurnEnded(MAIN, "done"))
     assert pipe.finish() == 0
-    assert pipe.closed
-    assert told == ["closed"]
+    assert told == ["closed", "closed"]
 
 
 def test_the_result_is_written_once() -> None:

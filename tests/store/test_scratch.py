@@ -196,6 +196,8 @@ def test_sessions_are_listed_by_what_was_last_recorded(tmp_path: Path) -> None:
     assert [summary.title for summary in found] == ["", "Fix the parser"]
     assert found[0].created == NOW
     assert found[0].agents == 1
+    assert scratch.newest() == old  # nothing was ever asked in the other one
+    scratch.write_prompt(new, [b"now"])
     assert scratch.newest() == new
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+import tempfile
 from pathlib import Path
 
 from ui_fakes import MAIN, Ask, FakeDriver, answer, appended, call, delta, result, slash
@@ -108,7 +109,7 @@ def commands() -> list[Slash]:
 async def main() -> int:
     """Run it."""
     driver = FakeDriver(play, commands())
-    repl = Repl(driver, history_path=Path("/tmp/fork-play-history"))
+    repl = Repl(driver, history_path=Path(tempfile.gettempdir()) / "fork-play-history")
     driver.emit, driver.ask = repl.on_event, repl.answer
     return await repl.run(" ".join(sys.argv[1:]) or None)
 

@@ -14,7 +14,7 @@ from forkcli.models.scripted.catalog import ModelInfo
 from forkcli.models.scripted.faults import Fault
 from forkcli.models.scripted.http import HttpError, HttpRequest, json_answer, read_request
 from forkcli.models.scripted.line import ClientGoneError, Line
-from forkcli.models.scripted.parts import Part, dump, parts_of
+from forkcli.models.scripted.parts import Part, bare, dump, parts_of
 from forkcli.models.scripted.record import Log, Recorded
 from forkcli.models.scripted.refusal import RefusalError, error_body, need
 from forkcli.models.scripted.script import Playlist, Reply, ScriptOverError, fresh_id
@@ -207,7 +207,7 @@ def _parse(raw: bytes) -> Json:
 
 def _essence(content: list[Block]) -> bytes:
     """Content whatever the order of its keys and whatever was filled in with null, as SDKs do."""
-    return dump([sorted((k, v) for k, v in block.items() if v is not None) for block in content])
+    return dump([sorted((k, v) for k, v in bare(block).items() if v is not None) for block in content])
 
 
 def _betas(request: HttpRequest) -> list[str]:
