@@ -4,9 +4,10 @@ import asyncio
 import sys
 from pathlib import Path
 
+from forkcli.app.crew import Surroundings
 from forkcli.app.driver import ReplDriver
 from forkcli.app.parts import build_model, patience, warm
-from forkcli.app.session import Session, Surroundings, resume_session
+from forkcli.app.session import Session, resume_session
 from forkcli.app.slashes import slashes_for
 from forkcli.config import Settings
 from forkcli.core.decide import is_unfinished

@@ -11,8 +11,9 @@ from typing import BinaryIO
 from forkcli import __version__
 from forkcli.app.asking import prompt_entry
 from forkcli.app.attach import attachments
+from forkcli.app.crew import Surroundings
 from forkcli.app.parts import NobodyToAsk, build_model, patience, warm
-from forkcli.app.session import Session, Surroundings, new_session, resume_session
+from forkcli.app.session import Session, new_session, resume_session
 from forkcli.config import Settings
 from forkcli.core.decide import Finish, is_unfinished
 from forkcli.core.ids import MAIN, AgentId

@@ -1,41 +1,24 @@
 """A session that is open: made new or gone on with. It owns the lock, the files, the agent and its rig."""
 
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
+from forkcli.app.crew import Surroundings, make_rig
+from forkcli.app.nursery import ForkNursery
 from forkcli.app.parts import line_one
 from forkcli.config import Settings
-from forkcli.core.budget import Limits
-from forkcli.core.entries import AccessChange, Body, Message, ModelChange, ToolResult
+from forkcli.core.entries import AccessChange, Body, ModelChange
 from forkcli.core.events import Warned
 from forkcli.core.history import History
 from forkcli.core.ids import MAIN, AgentId, SessionId
-from forkcli.engine.agent import Agent, Approvals
-from forkcli.engine.jobs import AgentJobs
-from forkcli.engine.patience import Patience
-from forkcli.engine.ports import Emit, Workspace
+from forkcli.engine.agent import Agent
+from forkcli.engine.fleet import Fleet
+from forkcli.engine.loop import run_turn
 from forkcli.engine.rig import Rig
 from forkcli.errors import ForkError
-from forkcli.models.anthropic import AnthropicModel
 from forkcli.models.catalog import full_name
 from forkcli.store.agent_files import AgentDir, create_agent, open_agent
 from forkcli.store.lock import SessionLock, lock_session
-from forkcli.store.scratch import Scratch
-from forkcli.tools.registry import builtin_tools
-
-
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What outlives a session within one process: the REPL goes from session to session with the same of these."""
-
-    settings: Settings
-    scratch: Scratch
-    model: AnthropicModel
-    workspace: Workspace
-    approvals: Approvals
-    patience: Patience
-    emit: Emit
 
 
 @dataclass(slots=True)
@@ -97,36 +80,10 @@ def resume_session(around: Surroundings, session: SessionId, agent: AgentId = MA
 def _joined(around: Surroundings, session: SessionId, files: AgentDir, history: History, lock: SessionLock) -> Session:
     name = history.agent.agent if history.agent else MAIN
     agent = Agent(name, files, history, around.emit)
-    jobs = AgentJobs(partial(_job_ended, agent), first=_next_job(history))
-    settings = around.settings
-    rig = Rig(
-        model=around.model,
-        tools={tool.name: tool for tool in builtin_tools()},
-        workspace=around.workspace,
-        jobs=jobs,
-        approvals=around.approvals,
-        emit=around.emit,
-        cwd=str(settings.cwd),
-        limits=Limits(settings.max_steps, settings.max_cost, settings.timeout_s),
-        patience=around.patience,
-    )
+    rig = make_rig(around, agent, around.workspace)
+    nursery = ForkNursery(around, session)
+    rig.fleet = Fleet(nursery, run_turn, next_number=nursery.next_number(history))
     return Session(around, session, agent, rig, files, lock)
-
-
-def _job_ended(agent: Agent, message: Message) -> None:
-    """Keep it for the agent's next step; a person is told at once."""
-    agent.told.append(message)
-    agent.emit(Warned(agent.id, message.text.split("\n", 1)[0]))
-
-
-def _next_job(history: History) -> int:
-    """The number of the next background job: ids are never reused."""
-    used = [
-        int(entry.body.facts.job[1:])
-        for entry in history.entries
-        if isinstance(entry.body, ToolResult) and entry.body.facts.job
-    ]
-    return max(used, default=0) + 1
 
 
 def _apply(settings: Settings, agent: Agent) -> None:

@@ -3,9 +3,8 @@
 from pathlib import Path
 
 from forkcli.commands.found import find_session
-from forkcli.core.history import History
 from forkcli.core.views import TreeView, agent_row
-from forkcli.store.agent_files import HISTORY
+from forkcli.store.agent_files import HISTORY, folded
 from forkcli.store.lock import is_locked
 from forkcli.store.reading import read_history
 from forkcli.store.scratch import Scratch
@@ -17,5 +16,5 @@ def session_tree(project: Path, session: str | None) -> TreeView:
     found = find_session(project, session)
     held = is_locked(scratch.session_folder(found)) is not None
     folders = [scratch.agent_folder(found, agent) for agent in scratch.agents(found)]
-    histories = [History.of(read_history(folder / HISTORY).entries) for folder in folders]
+    histories = [folded(folder, read_history(folder / HISTORY)) for folder in folders]
     return TreeView(found, tuple(agent_row(history, held=held) for history in histories))

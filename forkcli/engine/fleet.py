@@ -6,21 +6,22 @@ parent's. So gathering is the same whether the children just began or are taken 
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from forkcli.core.decide import Finish
 from forkcli.core.entries import Child, ChildStatus, Fork, Merge, Report, ToolResult
-from forkcli.core.events import TurnStatus, Warned
+from forkcli.core.events import TurnStatus
 from forkcli.core.forking import gathered, report_of
 from forkcli.core.ids import AgentId, CallId
 from forkcli.core.messages import text_block
 from forkcli.engine.agent import Agent, Stop
+from forkcli.engine.gate import Gate
 from forkcli.engine.ports import ForkOrder
 from forkcli.engine.rig import Rig
 from forkcli.errors import ForkError
 
-STAGGER_S = 5.0  # how long siblings wait at most for the first one's answer to begin
+END_S = 5.0  # how long children that are stopped may take to put down what they have
 
 _STATUS: dict[TurnStatus, ChildStatus] = {"done": "done", "limit": "limit", "interrupted": "stopped"}
 
@@ -78,6 +79,7 @@ class Fleet:
     next_number: int = 1  # of the ids f1, s2, …: one counter for the session
     members: dict[AgentId, Member] = field(default_factory=dict)
     places: asyncio.Semaphore = field(init=False)
+    ending: bool = False  # a signal or a limit ends fork: children that stop now have not reported
 
     def __post_init__(self) -> None:
         self.places = asyncio.Semaphore(self.bounds.parallel)
@@ -112,7 +114,7 @@ class Fleet:
         if self.next_number + count > self.bounds.agents:
             left = max(self.bounds.agents - self.next_number, 0)
             raise ForkError(
-                f"a session has at most {self.bounds.agents} agents (--max-agents), so {left} more can start, not {count}"
+                f"a session has at most {self.bounds.agents} agents (--max-agents): {left} more can start, not {count}"
             )
 
     # --- running --------------------------------------------------------------------------------------------------
@@ -125,18 +127,19 @@ class Fleet:
                 task = asyncio.create_task(self._run(parent, rig, fork, child, gate), name=f"agent {child.agent}")
                 self.members[child.agent] = Member(parent, fork, child, task)
 
-    async def _run(self, parent: Agent, rig: Rig, fork: Fork, child: Child, gate: "Gate") -> None:
+    async def _run(self, parent: Agent, rig: Rig, fork: Fork, child: Child, gate: Gate) -> None:
         """Run one child to its end and record its report. A failure is a report too, and costs nobody else anything."""
         try:
             async with self.places:
                 report = await self._report(parent, rig, fork, child, gate)
-            parent.record(report)
+            if report is not None:
+                parent.record(report)
         finally:
             gate.open()
             self.members.pop(child.agent, None)
-        parent.wake()
+            parent.woken.set()
 
-    async def _report(self, parent: Agent, rig: Rig, fork: Fork, child: Child, gate: "Gate") -> Report:
+    async def _report(self, parent: Agent, rig: Rig, fork: Fork, child: Child, gate: Gate) -> Report | None:
         agent, own = await self.nursery.hatch(parent, rig, fork, child)
         member = self.members[child.agent]
         member.agent, member.rig = agent, own
@@ -145,12 +148,13 @@ class Fleet:
             end = await self.run_turn(agent, own)
         except ForkError as error:
             end = Finish("failed", error.sentence)
+        if self.ending:
+            return None  # fork itself ends: the child is taken up again with the session
         tree = await self.nursery.end(rig, agent, own, fork)
         report = report_of(agent.history, _STATUS.get(end.status, "failed"), tree)
         if end.status not in {"done", "limit"} and end.sentence:
             text = f"{report.text}\n\n({end.sentence})" if report.steps else f"({end.sentence})"
-            report = Report(report.agent, report.status, text, report.steps, report.usage, report.cost_usd,
-                            report.first_cache_share, report.tree)  # fmt: skip
+            report = replace(report, text=text)
         agent.files.write_report(report.text)
         return report
 
@@ -164,12 +168,23 @@ class Fleet:
             if fork is None:
                 continue
             self.start(parent, rig, fork)
-            await self._ended(parent, fork)
+            try:
+                await self._ended(parent, fork)
+            except asyncio.CancelledError:
+                self._answer_stopped(parent, fork, call)
+                raise
             reports = [history.reports[child.agent] for child in fork.children]
             for merge in await self.nursery.merge(parent, rig, fork, reports):
                 parent.record(merge)
             text = gathered(fork, history.reports, history.merges)
             parent.record(ToolResult(call, "fork", (text_block(text),)))
+
+    def _answer_stopped(self, parent: Agent, fork: Fork, call: CallId) -> None:
+        """After a stop by the user: the call is answered with what the children reported when they were stopped."""
+        reports = parent.history.reports
+        if not self.ending and all(child.agent in reports for child in fork.children):
+            text = gathered(fork, reports, parent.history.merges)
+            parent.record(ToolResult(call, "fork", (text_block(text),), is_error=True))
 
     async def _ended(self, parent: Agent, fork: Fork) -> None:
         """Until every child of the fork has reported. Holds none of the parallel places meanwhile."""
@@ -183,11 +198,23 @@ class Fleet:
                 for task in tasks:
                     task.result()
         except asyncio.CancelledError:
-            await self.halt(parent, parent.stop or Stop("user"))
+            await self.halt(parent, parent.stop or Stop("signal"))
             raise
         finally:
             if mine:
                 await self.places.acquire()
+
+    async def next_report(self, parent: Agent) -> bool:
+        """Wait until a child that works in the background has reported; False if none runs."""
+        if not self.running(parent):
+            return False
+        parent.woken.clear()
+        try:
+            await parent.woken.wait()
+        except asyncio.CancelledError:
+            await self.halt(parent, parent.stop or Stop("signal"))
+            raise
+        return True
 
     def running(self, parent: Agent) -> list[AgentId]:
         """Children of this agent that run."""
@@ -195,37 +222,10 @@ class Fleet:
 
     async def halt(self, parent: Agent, stop: Stop) -> None:
         """Stop the children of an agent, and theirs; each reports what it has."""
+        self.ending = self.ending or stop.by != "user"
         members = [member for member in self.members.values() if member.parent is parent]
         for member in members:
             if member.agent is not None:
                 member.agent.halt(stop)
         if members:
-            await asyncio.wait([member.task for member in members], timeout=STAGGER_S)
-
-    def warn(self, agent: Agent, text: str) -> None:
-        """Tell a person something about an agent."""
-        agent.emit(Warned(agent.id, text))
-
-
-class Gate:
-    """Holds siblings until the first one's answer begins, since what it writes to the cache can be read only then."""
-
-    def __init__(self, closed: bool) -> None:
-        self._open = asyncio.Event()
-        self._taken = not closed
-        if not closed:
-            self._open.set()
-
-    async def wait(self) -> None:
-        """Pass as the first one, or wait until the gate is open, or for five seconds."""
-        if not self._taken:
-            self._taken = True
-            return
-        try:
-            await asyncio.wait_for(self._open.wait(), STAGGER_S)
-        except TimeoutError:
-            self._open.set()
-
-    def open(self) -> None:
-        """Let everyone through."""
-        self._open.set()
+            await asyncio.wait([member.task for member in members], timeout=END_S)

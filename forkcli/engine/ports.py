@@ -126,6 +126,10 @@ class AgentFiles(Protocol):
         """The named messages are in the history; they stay as files but are not handed out again."""
         ...
 
+    def close(self) -> None:
+        """Let go of the files; nothing is lost."""
+        ...
+
 
 # --- the workspace --------------------------------------------------------------------------------------------------
 
@@ -331,6 +335,9 @@ class Jobs(Protocol):
         ...
 
 
+AGENT_TOOLS = frozenset({"fork"})  # tools that start agents: run after an answer's other calls, answered by the fleet
+
+
 class Tool(Protocol):
     """One tool of the model."""
 
@@ -348,11 +355,6 @@ class Tool(Protocol):
 
     def check(self, args: Json) -> Json:
         """The input with its defaults; ForkError names the field that is unknown, missing or of a wrong type."""
-        ...
-
-    @property
-    def starts_agents(self) -> bool:
-        """Whether its calls start agents: they are run after the others of an answer, and answered by the fleet."""
         ...
 
     async def run(self, args: Json, env: ToolEnv) -> ToolOutcome | None:

@@ -10,6 +10,7 @@ from dataclasses import replace
 from forkcli.core.budget import OUTPUT_RESERVE
 from forkcli.core.entries import Assistant, Failure
 from forkcli.core.events import RetryWait, StepDropped, StepStarted, TextDelta, Warned
+from forkcli.core.forking import shared_pins
 from forkcli.core.reply import ReplyBuilder
 from forkcli.engine.agent import Agent
 from forkcli.engine.ports import ModelError, ModelFault, ModelRequest
@@ -58,13 +59,18 @@ async def _stream(agent: Agent, rig: Rig) -> Assistant:
         context=history.context(),
         model=history.model,
         effort=history.effort,
+        pins=shared_pins(history),
         max_tokens=max(min(limits.max_output, MOST_OUTPUT, max(room, OUTPUT_RESERVE // 4)), LEAST_OUTPUT),
     )
+    if rig.gate is not None and not history.own_steps:
+        await rig.gate.wait()
     builder = ReplyBuilder()
     begun = rig.clock()
     try:
         async with aclosing(rig.model.stream(request)) as events:
             async for event in events:
+                if rig.gate is not None:
+                    rig.gate.open()
                 if event.get("type") == "left_out":
                     agent.emit(Warned(agent.id, f"the endpoint refused a field, so it is left out: {event['what']}"))
                 for delta in builder.feed(event):

@@ -1,0 +1,86 @@
+"""Makes the forks of a session: their files, their workspace, what they are told; and brings their work back."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from forkcli import __version__
+from forkcli.app.crew import Surroundings, fork_rig
+from forkcli.core.decide import is_unfinished
+from forkcli.core.entries import Body, Child, Fork, Merge, Prompt, Report, Resume
+from forkcli.core.forking import narrower, opening, others
+from forkcli.core.history import History
+from forkcli.core.ids import AgentId, SessionId
+from forkcli.core.messages import quoted, text_block
+from forkcli.engine.agent import Agent
+from forkcli.engine.rig import Rig
+from forkcli.prompts import filled
+from forkcli.store.agent_files import HISTORY, create_agent, open_agent
+
+
+@dataclass(frozen=True, slots=True)
+class ForkNursery:
+    """Fills `engine.fleet.Nursery` for one session."""
+
+    around: Surroundings
+    session: SessionId
+
+    def next_number(self, history: History) -> int:
+        """The number of the next agent's id: one above all that were ever allotted in this session."""
+        allotted = [*self.around.scratch.agents(self.session), *history.forks]
+        return max((int(name[1:]) for name in allotted if name[1:].isdigit()), default=0) + 1
+
+    async def hatch(self, parent: Agent, rig: Rig, fork: Fork, child: Child) -> tuple[Agent, Rig]:
+        """A child ready to run: made with its opening entries, or opened again where it was left."""
+        folder = self.around.scratch.agent_folder(self.session, child.agent)
+        if (folder / HISTORY).exists() and (folder / HISTORY).stat().st_size:
+            files, history, _ = open_agent(folder, past=parent.history)
+            agent = Agent(child.agent, files, history, parent.emit)
+            if history.halt is not None and history.halt.status == "interrupted" and is_unfinished(history):
+                agent.record(Resume(__version__))
+        else:
+            files = create_agent(folder, first_seq=fork.from_seq + 1)
+            agent = Agent(child.agent, files, parent.history.forked(fork.from_seq), parent.emit)
+            agent.record(*self._opening(parent, fork, child, folder))
+        return agent, fork_rig(self.around, agent, rig.workspace, rig)
+
+    async def end(self, parent: Rig, child: Agent, rig: Rig, fork: Fork) -> str:
+        """Close a child that has ended."""
+        await rig.jobs.close()
+        child.files.close()
+        return ""
+
+    async def merge(self, parent: Agent, rig: Rig, fork: Fork, reports: Sequence[Report]) -> list[Merge]:
+        """Bring the children's files into the parent's workspace, in this order."""
+        return []
+
+    def _opening(self, parent: Agent, fork: Fork, child: Child, folder: Path) -> list[Body]:
+        told = self._told(parent, fork, child, folder)
+        opened = opening(parent.history, fork, child, told)
+        prompt = [] if fork.call is not None else [Prompt(child.task, (text_block(told),))]
+        return [opened.line_one, *opened.answers, *prompt]
+
+    def _told(self, parent: Agent, fork: Fork, child: Child, folder: Path) -> str:
+        place = [other.agent for other in fork.children].index(child.agent) + 1
+        access = narrower(child.access, parent.history.access)
+        return filled(
+            "fork_child",
+            agent=child.agent,
+            parent=parent.id,
+            index=str(place),
+            count=str(len(fork.children)),
+            others=quoted(others(fork, child)),
+            folder=str(folder.relative_to(self.around.settings.project)),
+            files=_files(access, fork, parent.id),
+            limits=f"You may make {child.max_steps} steps." if child.max_steps else "",
+            task=quoted(child.task),
+        )
+
+
+def _files(access: str, fork: Fork, parent: AgentId) -> str:
+    if access == "read":
+        return "You can read the project but write nothing."
+    comes = (
+        "your changes are merged into its files when you end" if fork.merge == "auto" else "your changes stay with you"
+    )
+    return f"You have a copy of the project of your own, at the same paths: {parent} does not see it, and {comes}."
