@@ -95,9 +95,7 @@ def test_a_run_killed_after_its_answer_was_recorded_has_nothing_left_to_finish(d
 
 
 @pytest.mark.parametrize("name", [".probe", "lock", "prompt.md", "context.jsonl", "history.jsonl"])
-def test_a_run_killed_while_it_makes_its_files_leaves_a_project_that_works(
-    desk: Desk, serve: Serve, name: str
-) -> None:
+def test_a_run_killed_while_it_makes_its_files_leaves_a_project_that_works(desk: Desk, serve: Serve, name: str) -> None:
     serve(by_step(*long_turn()))
     assert desk.run("-p", "make it say goodbye", die_opening=name).code == -signal.SIGKILL
     assert desk.run("-p", "make it say goodbye").stdout == ANSWER

@@ -81,7 +81,11 @@ def test_a_server_that_takes_no_connections_for_a_while_is_waited_for(desk: Desk
 
 
 def test_a_refused_request_fails_with_the_servers_sentence(desk: Desk, serve: Serve) -> None:
-    serve(Reply(fault=Fault("status", status=400, message="messages: the moon is in the wrong phase, " + "so " * 80 + "no")))
+    serve(
+        Reply(
+            fault=Fault("status", status=400, message="messages: the moon is in the wrong phase, " + "so " * 80 + "no")
+        )
+    )
     done = desk.run("-p", "hello")
     assert done.code == 1
     assert done.stderr.count("the moon is in the wrong phase") == 1
