@@ -35,9 +35,10 @@ class RunTools:
 
 @dataclass(frozen=True, slots=True)
 class AnswerLost:
-    """Answer calls that were started by a process that is gone: they are never run twice."""
+    """Answer calls that are not run: started by a process that is gone, or, not `started`, of an answer that was cut."""
 
     calls: tuple[CallId, ...]
+    started: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +73,14 @@ def next_action(history: History) -> Action:
         return AnswerLost(lost)
     if history.halt is not None:
         return Finish(history.halt.status, history.halt.sentence)
-    waiting = tuple(call.block for call in history.open_calls.values() if not call.forked)
+    waiting = history.open_calls
+    if waiting and history.answer is not None and history.answer.cut:
+        return AnswerLost(tuple(waiting), started=False)
+    unasked = tuple(call.block for call in waiting.values() if not call.forked)
+    if unasked:
+        return RunTools(unasked)
     if waiting:
-        return RunTools(waiting)
-    if history.open_calls:
-        return Gather(tuple(history.open_calls))
+        return Gather(tuple(waiting))
     if history.wants_answer:
         return Seal()
     if history.answer is None:

@@ -54,8 +54,8 @@ async def _act(agent: Agent, rig: Rig) -> Finish:
         match next_action(agent.history):
             case RunTools(calls):
                 await run_tools(agent, rig, calls)
-            case AnswerLost(calls):
-                answer_open(agent, LOST, calls)
+            case AnswerLost(calls, started):
+                answer_open(agent, LOST if started else NOT_RUN, calls)
             case Gather(calls):
                 await _gather(agent, rig, calls)
             case Seal():

@@ -30,7 +30,7 @@ def preload() -> None:
     for module in pkgutil.walk_packages(forkcli.__path__, "forkcli."):
         if not module.name.endswith("__main__"):
             importlib.import_module(module.name)
-    for name in ("anthropic", "httpx2", "git", "genai_prices", "PIL.Image", "asyncio"):
+    for name in ("anthropic", "httpx2", "git", "genai_prices", "PIL.Image", "asyncio", "_strptime", "tempfile"):
         importlib.import_module(name)
     from forkcli.models.anthropic import AnthropicModel
 

@@ -83,3 +83,15 @@ def test_answers_that_are_cut_again_and_again_end_the_turn() -> None:
 )
 def test_a_turn_is_unfinished_until_the_model_has_answered(bodies: list[Body], unfinished: bool) -> None:
     assert is_unfinished(history(*bodies)) is unfinished
+
+
+def test_a_call_of_an_answer_that_was_cut_is_answered_and_never_run() -> None:
+    stopped = history(prompt(), seal(), answer("I do", tool_use(), cut=True), Interrupt("signal"), Resume("0.1.0"))
+    assert next_action(stopped) == AnswerLost((CallId("toolu_1"),), started=False)
+
+
+def test_a_turn_that_was_cut_too_often_goes_on_when_it_is_resumed() -> None:
+    cut = [answer("more", stop="max_tokens"), CUT, seal()]
+    stopped = history(prompt(), seal(), *cut, *cut, *cut, answer("more", stop="max_tokens"))
+    assert isinstance(next_action(stopped), Finish)
+    assert next_action(history(*(entry.body for entry in stopped.entries[1:]), Resume("0.1.0"))) == Say(CUT)

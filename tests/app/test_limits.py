@@ -1,0 +1,193 @@
+"""What ends a run before its answer: limits, signals, a reader that goes away. What is complete is kept."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from app_kit import Desk, alive, by_step, texts, until
+from conftest import Serve
+
+from forkcli.core.decide import STOPPED
+from forkcli.core.entries import Assistant, CallId, Checkpoint, Interrupt, ToolResult, ToolStart
+from forkcli.core.messages import text_of
+from forkcli.engine.toolrun import INTERRUPTED
+from forkcli.models.scripted import Fault, Reply, call, fail, reply, say
+
+SECONDS = 2.0  # within which a signal ends a run
+
+
+def steps(count: int) -> list[Reply]:
+    return [reply(call("bash", command=f"echo {n} >> trace")) for n in range(count)] + [reply("done")]
+
+
+def trace(desk: Desk) -> str:
+    path = desk.project / "trace"
+    return path.read_text() if path.exists() else ""
+
+
+def test_a_run_stops_at_its_number_of_steps_and_goes_on_later(desk: Desk, serve: Serve) -> None:
+    server = serve(by_step(*steps(3)))
+    done = desk.run("-p", "count", "--max-steps", "2")
+    assert done.code == 3
+    assert "2 steps was reached (--max-steps)" in done.stderr
+    assert trace(desk) == "0\n1\n"
+    assert len(server.requests) == 2
+    done = desk.run("-c", "-p")
+    assert (done.code, done.stdout) == (0, "done\n")
+    assert trace(desk) == "0\n1\n2\n"
+    assert desk.findings() == []
+
+
+def test_a_run_stops_at_its_cost(desk: Desk, serve: Serve, tmp_path: Path) -> None:
+    """A loopback endpoint has no prices, so the limit is one that nothing ever reaches; zero is reached at once."""
+    server = serve(by_step(*steps(3)))
+    assert desk.run("-p", "count", "--max-cost", "0.01").code == 0
+    assert len(server.requests) == 4
+
+
+def test_a_limit_is_named_in_json(desk: Desk, serve: Serve) -> None:
+    serve(by_step(*steps(3)))
+    done = desk.run("-p", "count", "--max-steps", "1", "-o", "json")
+    assert done.code == 3
+    assert done.result["subtype"] == "error_max_turns"
+    assert done.result["is_error"] is True
+
+
+def test_a_timeout_ends_the_turn_and_the_next_run_takes_it_up(desk: Desk, serve: Serve) -> None:
+    serve(by_step(reply(call("bash", command="echo begun >> trace; sleep 31.31")), reply("done")))
+    begun = time.monotonic()
+    done = desk.run("-p", "wait", "--timeout", "1")
+    assert done.code == 3
+    assert "(--timeout)" in done.stderr
+    assert time.monotonic() - begun < 1 + SECONDS + 2
+    assert alive("31.31") == []
+    assert [body.by for body in desk.bodies(Interrupt)] == ["limit"]
+    assert desk.run("-c", "-p").stdout == "done\n"
+    assert trace(desk) == "begun\n"
+    assert desk.results()[0].endswith(INTERRUPTED)
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 143)])
+def test_a_signal_ends_a_running_command_and_the_run(desk: Desk, serve: Serve, number: int, code: int) -> None:
+    needle = f"77.{number}"
+    serve(by_step(reply(call("bash", command=f"echo so far; touch trace; sleep {needle} & sleep {needle}")), reply("no")))
+    running = desk.start("-p", "wait")
+    until(lambda: (desk.project / "trace").exists())
+    begun = time.monotonic()
+    running.kill(number)
+    assert running.wait() == code
+    assert time.monotonic() - begun < SECONDS
+    until(lambda: alive(needle) == [])
+    assert desk.results() == [f"so far\n{INTERRUPTED}"]
+    assert desk.findings() == []
+
+
+def test_a_signal_while_an_answer_streams_keeps_what_had_come(desk: Desk, serve: Serve) -> None:
+    server = serve(Reply([say("word " * 200)], tokens_per_s=50), reply("And the rest."))
+    running = desk.start("-p", "say words")
+    desk.wait_for(Checkpoint)
+    time.sleep(0.5)
+    running.kill(signal.SIGTERM)
+    assert running.wait() == 143
+    (answer,) = desk.bodies(Assistant)
+    assert answer.cut
+    assert 0 < len(text_of(answer.content)) < 900
+    done = desk.run("-c", "-p")
+    assert done.code == 0
+    assert done.stdout.endswith("And the rest.\n")
+    assert STOPPED.text in texts(server.requests[-1].body)
+    assert server.refusals == []
+    assert desk.findings() == []
+
+
+def test_a_call_in_an_answer_that_was_stopped_is_never_run(desk: Desk, serve: Serve) -> None:
+    stalls = Fault("stall", seconds=20, after_events=14)
+    serve(Reply([call("bash", command="touch ran"), say("and " * 90)], fault=stalls), reply("well"))
+    running = desk.start("-p", "go")
+    desk.wait_for(Checkpoint)
+    time.sleep(0.5)
+    running.kill(signal.SIGINT)
+    assert running.wait() == 130
+    assert desk.run("-c", "-p").stdout.endswith("well\n")
+    assert not (desk.project / "ran").exists()
+
+
+def test_a_signal_ends_the_waiting_for_an_endpoint(desk: Desk, serve: Serve) -> None:
+    serve(fail(status=429, retry_after=60))
+    running = desk.start("-p", "hello")
+    until(lambda: "attempt 2" in running.stderr)
+    begun = time.monotonic()
+    running.kill(signal.SIGINT)
+    assert running.wait() == 130
+    assert time.monotonic() - begun < SECONDS
+
+
+def test_a_signal_ends_the_waiting_for_data(desk: Desk, serve: Serve) -> None:
+    serve(reply("never"))
+    reader, writer = os.pipe()
+    try:
+        os.write(writer, b"some of it")
+        running = desk.start("-p", "what is it", stdin=reader)
+        time.sleep(0.4)
+        begun = time.monotonic()
+        running.kill(signal.SIGTERM)
+        assert running.wait() == 143
+        assert time.monotonic() - begun < SECONDS
+    finally:
+        os.close(reader)
+        os.close(writer)
+
+
+def test_two_signals_are_no_more_than_one(desk: Desk, serve: Serve) -> None:
+    serve(by_step(reply(call("bash", command="touch trace; sleep 78.78")), reply("no")))
+    running = desk.start("-p", "wait")
+    until(lambda: (desk.project / "trace").exists())
+    for _ in range(5):
+        running.kill(signal.SIGINT)
+        time.sleep(0.005)
+    assert running.wait() in {130, -signal.SIGINT}
+    until(lambda: alive("78.78") == [])
+    assert [body.call for body in desk.bodies(ToolStart)] == [body.call for body in desk.bodies(ToolResult)]
+    assert desk.findings() == []
+
+
+def test_a_signal_keeps_calls_that_were_not_begun_for_the_next_run(desk: Desk, serve: Serve) -> None:
+    calls = [call("bash", command="touch trace; sleep 79.79"), call("bash", command="echo second >> second")]
+    serve(by_step(reply(*calls), reply("done")))
+    running = desk.start("-p", "wait")
+    until(lambda: (desk.project / "trace").exists())
+    running.kill(signal.SIGTERM)
+    assert running.wait() == 143
+    assert not (desk.project / "second").exists()
+    assert desk.run("-c", "-p").stdout == "done\n"
+    assert (desk.project / "second").read_text() == "second\n"
+    assert [CallId(c["id"]) for c in calls] == [body.call for body in desk.bodies(ToolResult)]
+
+
+@pytest.mark.parametrize("form", ["text", "json", "stream-json"])
+def test_a_reader_that_has_gone_away_ends_the_run_quietly(desk: Desk, serve: Serve, form: str) -> None:
+    server = serve(by_step(*steps(3)))
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", "forkcli", "-p", "count", "-o", form, "--base-url", server.base_url]
+    done = subprocess.run(
+        command, stdin=subprocess.DEVNULL, stdout=writer, stderr=subprocess.PIPE, cwd=desk.project, timeout=20
+    )
+    os.close(writer)
+    said = done.stderr.decode()
+    assert "Traceback" not in said
+    assert "Broken" not in said
+    assert (done.returncode == 0) == (form != "stream-json")
+    assert len(server.requests) <= (1 if form == "stream-json" else 4)
+    assert desk.findings() == []
+
+
+def test_a_closed_standard_output_is_no_error(desk: Desk, serve: Serve) -> None:
+    server = serve(reply("nobody hears"))
+    words = f"{sys.executable} -m forkcli -p hello --base-url {server.base_url} >&- < /dev/null"
+    done = subprocess.run(["bash", "-c", words], cwd=desk.project, capture_output=True, timeout=20, text=True)
+    assert (done.returncode, "error" in done.stderr) == (0, False)
