@@ -1,6 +1,6 @@
 """A session that is open: made new or gone on with. It owns the lock, the files, the agent and its rig."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from forkcli.app.crew import Surroundings, make_rig
@@ -14,6 +14,7 @@ from forkcli.core.ids import MAIN, AgentId, SessionId
 from forkcli.engine.agent import Agent
 from forkcli.engine.fleet import Fleet
 from forkcli.engine.loop import run_turn
+from forkcli.engine.ports import AgentFiles
 from forkcli.engine.rig import Rig
 from forkcli.errors import ForkError
 from forkcli.models.catalog import full_name
@@ -23,14 +24,26 @@ from forkcli.store.lock import SessionLock, lock_session
 
 @dataclass(slots=True)
 class Session:
-    """One open session with its agent."""
+    """One open session: the agent in focus, which prompts go to, and those that the focus was on before."""
 
     around: Surroundings
     id: SessionId
     agent: Agent
     rig: Rig
-    files: AgentDir
     lock: SessionLock
+    fleet: Fleet
+    opened: dict[AgentId, tuple[Agent, Rig]] = field(default_factory=dict)
+
+    @property
+    def files(self) -> AgentFiles:
+        """The files of the agent in focus."""
+        return self.agent.files
+
+    def focus(self, agent: Agent, rig: Rig) -> None:
+        """Move the focus to another agent; the one before stays open."""
+        self.opened[self.agent.id] = (self.agent, self.rig)
+        self.opened[agent.id] = (agent, rig)
+        self.agent, self.rig = agent, rig
 
     @property
     def prompt_file(self) -> Path:
@@ -38,9 +51,11 @@ class Session:
         return self.around.scratch.prompt_file(self.id)
 
     async def close(self) -> None:
-        """End what still runs in the background and let go of the files."""
-        await self.rig.jobs.close()
-        self.files.close()
+        """End what still runs, children and background jobs too, and let go of the files."""
+        await self.fleet.close()
+        for agent, rig in {**self.opened, self.agent.id: (self.agent, self.rig)}.values():
+            await rig.jobs.close()
+            agent.files.close()
         self.lock.release()
 
 
@@ -82,8 +97,9 @@ def _joined(around: Surroundings, session: SessionId, files: AgentDir, history: 
     agent = Agent(name, files, history, around.emit)
     rig = make_rig(around, agent, around.workspace)
     nursery = ForkNursery(around, session)
-    rig.fleet = Fleet(nursery, run_turn, next_number=nursery.next_number(history))
-    return Session(around, session, agent, rig, files, lock)
+    fleet = Fleet(nursery, run_turn, next_number=nursery.next_number(history))
+    rig.fleet = fleet
+    return Session(around, session, agent, rig, lock, fleet)
 
 
 def _apply(settings: Settings, agent: Agent) -> None:

@@ -105,6 +105,11 @@ class Fleet:
             told = f"Started: {names}. They work in the background; each report reaches you as a message when it ends."
             parent.record(ToolResult(call, "fork", (text_block(told),)))
 
+    def allot(self) -> AgentId:
+        """The id of one more fork."""
+        self.next_number += 1
+        return AgentId(f"f{self.next_number - 1}")
+
     def _check(self, parent: Agent, count: int) -> None:
         above = parent.history.agent
         if above is not None and above.depth >= self.bounds.depth:
@@ -227,5 +232,17 @@ class Fleet:
         for member in members:
             if member.agent is not None:
                 member.agent.halt(stop)
+        if members:
+            await asyncio.wait([member.task for member in members], timeout=END_S)
+
+    async def close(self) -> None:
+        """Stop all children, since fork ends: what they have done is on disk, and they are taken up again with it."""
+        self.ending = True
+        members = list(self.members.values())
+        for member in members:
+            if member.agent is not None and member.agent.task is not None:
+                member.agent.halt(Stop("signal", "fork was ended"))
+            else:
+                member.task.cancel()
         if members:
             await asyncio.wait([member.task for member in members], timeout=END_S)

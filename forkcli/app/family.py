@@ -1,0 +1,69 @@
+"""The relatives within an open session: moving to another agent, forking the conversation by hand, stopping a child."""
+
+from forkcli.app.crew import fork_rig
+from forkcli.app.session import Session
+from forkcli.core.entries import Child, Fork, Notice
+from forkcli.core.forking import opening
+from forkcli.core.ids import AgentId, is_agent_id
+from forkcli.engine.agent import Agent, Stop
+from forkcli.engine.ports import ForkOrder, Task
+from forkcli.errors import ForkError
+from forkcli.prompts import filled
+from forkcli.store.agent_files import create_agent, open_agent
+
+
+async def fork_task(session: Session, task: str) -> AgentId:
+    """Start a fork of the agent in focus that works on `task` in the background and reports to it; returns its id."""
+    fleet = session.fleet
+    await fleet.order(session.agent, session.rig, None, ForkOrder((Task(task),), wait=False))
+    return next(reversed(session.agent.history.forks))
+
+
+def fork_conversation(session: Session) -> AgentId:
+    """A new fork of the agent in focus, which is left as it is; the focus moves to the fork. Returns its id."""
+    fleet, above = session.fleet, session.agent
+    name = fleet.allot()
+    fork = Fork((Child(name, "", above.history.access),), above.history.entries[-1].seq, wait=False, merge="none")
+    above.record(fork)
+    folder = session.around.scratch.agent_folder(session.id, name)
+    files = create_agent(folder, first_seq=fork.from_seq + 1)
+    agent = Agent(name, files, above.history.forked(fork.from_seq), above.emit)
+    opened = opening(above.history, fork, fork.children[0], "")
+    where = str(folder.relative_to(session.around.settings.project))
+    told = Notice(filled("fork_conversation", agent=name, parent=above.id, folder=where))
+    agent.record(opened.line_one, *opened.answers, told)
+    session.focus(agent, fork_rig(session.around, agent, session.rig.workspace, session.rig))
+    return name
+
+
+def go(session: Session, name: str) -> None:
+    """Move the focus to another agent of the session, whatever it does. Raises ForkError for an unknown one."""
+    agent = AgentId(name)
+    known = session.around.scratch.agents(session.id)
+    if not is_agent_id(name) or agent not in known:
+        raise ForkError(f"there is no agent {name!r} in this session", f"its agents: {', '.join(known)}")
+    if agent == session.agent.id:
+        return
+    member = session.fleet.members.get(agent)
+    if member is not None and member.agent is not None and member.rig is not None:
+        session.focus(member.agent, member.rig)
+        return
+    if agent in session.opened:
+        session.focus(*session.opened[agent])
+        return
+    files, history, _ = open_agent(session.around.scratch.agent_folder(session.id, agent))
+    opened = Agent(agent, files, history, session.agent.emit)
+    session.focus(opened, fork_rig(session.around, opened, session.around.workspace, session.rig))
+
+
+def stop_agent(session: Session, name: str) -> bool:
+    """Stop a running agent, as the user; what it has is its report. False if it does not run."""
+    agent = AgentId(name)
+    member = session.fleet.members.get(agent)
+    found = member.agent if member else session.opened.get(agent, (None, None))[0]
+    if agent == session.agent.id:
+        found = session.agent
+    if found is None or found.task is None:
+        return False
+    found.halt(Stop("user"))
+    return True
