@@ -9,7 +9,7 @@ import os
 import select
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from forkcli.errors import ForkError
@@ -63,11 +63,22 @@ class Holder:
 
 
 def start_holder(
-    nsenter: str, waiter: str, scratch: Path | None, environ: Mapping[str, str], timeout_s: float = _READY_S
+    nsenter: str,
+    waiter: str,
+    scratch: Path | None,
+    environ: Mapping[str, str],
+    timeout_s: float = _READY_S,
+    *,
+    steps: Sequence[str] = (),
+    enter: Sequence[str] = (),
 ) -> Holder:
-    """Start a holder and wait until it is ready. Raises ForkError saying in a phrase why it cannot be had."""
+    """Start a holder and wait until it is ready. Raises ForkError saying in a phrase why it cannot be had.
+
+    `steps` is what it mounts, in the words of holder_child.py; `enter` the argv prefix that enters the namespaces in
+    which it makes its own, if these are not fork's.
+    """
     child = Path(__file__).with_name("holder_child.py")
-    argv = [sys.executable, "-I", "-S", "-B", str(child), str(scratch or ""), waiter]
+    argv = [*enter, sys.executable, "-I", "-S", "-B", str(child), str(scratch or ""), waiter, *steps]
     try:
         process = subprocess.Popen(
             argv,

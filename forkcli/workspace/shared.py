@@ -28,8 +28,8 @@ Wrap = Callable[[list[str]], list[str]]
 class BaseWorkspace:
     """Files beneath some roots, and commands in a shell."""
 
-    def __init__(self, roots: Sequence[Path], environ: Mapping[str, str]) -> None:
-        self._files = Files(roots)
+    def __init__(self, roots: Sequence[Path], environ: Mapping[str, str], files: Files | None = None) -> None:
+        self._files = files or Files(roots)
         self._environ = dict(environ)
         self._running: set[Running] = set()
 
@@ -42,6 +42,11 @@ class BaseWorkspace:
     def roots(self) -> tuple[Path, ...]:
         """The root and the added directories."""
         return self._files.roots
+
+    @property
+    def environ(self) -> Mapping[str, str]:
+        """The user's environment, from which those of commands are made."""
+        return self._environ
 
     def relative(self, path: str) -> str:
         """`path` as it is shown: relative to the root where it is beneath it."""
