@@ -96,6 +96,8 @@ Resume = Annotated[
     typer.Option("-r", "--resume", metavar="SESSION", help="Go on with this session; a unique end will do."),
 ]
 AgentId = Annotated[str | None, typer.Option("--agent", metavar="ID", help="With -c or -r: go on with that agent.")]
+AsFork = Annotated[bool, typer.Option("--fork", help="With -c or -r: as a new fork, which leaves that agent as it is.")]
+At = Annotated[int | None, typer.Option("--at", metavar="N", help="With --fork: from checkpoint N.")]
 Model = Annotated[str | None, typer.Option("-m", "--model", metavar="MODEL", help="The model; also $FORK_MODEL.")]
 Effort = Annotated[
     str | None,
@@ -143,6 +145,8 @@ def root(
     continue_: Continue = False,
     resume: Resume = None,
     agent: AgentId = None,
+    fork: AsFork = False,
+    at: At = None,
     model: Model = None,
     effort: Effort = None,
     base_url: BaseUrl = None,

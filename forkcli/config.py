@@ -27,6 +27,8 @@ class Flags:
     continue_: bool = False
     resume: str | None = None
     agent: str | None = None
+    fork: bool = False
+    at: int | None = None
     model: str | None = None
     effort: str | None = None
     base_url: str | None = None
@@ -53,6 +55,8 @@ class Settings:
     continue_: bool = False
     resume: str | None = None
     agent: str | None = None
+    fork: bool = False  # go on in a new fork of that agent
+    at: int | None = None  # the checkpoint that the fork begins at; None: the newest entry
     model: str | None = None  # None: the session's model, else the default one
     effort: str | None = None  # None: the session's, else the model's own default
     base_url: str | None = None  # None: the vendor's

@@ -2,12 +2,12 @@
 
 from forkcli.app.crew import fork_rig
 from forkcli.app.session import Session
-from forkcli.core.entries import Child, Fork, Notice
+from forkcli.core.entries import Checkpoint, Child, Fork, Notice
 from forkcli.core.forking import opening
-from forkcli.core.ids import AgentId, is_agent_id
+from forkcli.core.ids import AgentId, Seq, is_agent_id
 from forkcli.engine.agent import Agent, Stop
 from forkcli.engine.ports import ForkOrder, Task
-from forkcli.errors import ForkError
+from forkcli.errors import ForkError, Kind
 from forkcli.prompts import filled
 from forkcli.store.agent_files import create_agent, open_agent
 
@@ -19,21 +19,34 @@ async def fork_task(session: Session, task: str) -> AgentId:
     return next(reversed(session.agent.history.forks))
 
 
-def fork_conversation(session: Session) -> AgentId:
-    """A new fork of the agent in focus, which is left as it is; the focus moves to the fork. Returns its id."""
-    fleet, above = session.fleet, session.agent
-    name = fleet.allot()
-    fork = Fork((Child(name, "", above.history.access),), above.history.entries[-1].seq, wait=False, merge="none")
-    above.record(fork)
+def fork_conversation(session: Session, at: Seq | None = None) -> AgentId:
+    """A new fork of the agent in focus, which is left as it is; the focus moves to the fork. Returns its id.
+
+    It begins at checkpoint `at`, or at the newest entry; its own line 1 says so, nothing else does. Raises ForkError for a number that is no checkpoint.
+    """
+    above = session.agent
+    if at is not None:
+        check_checkpoint(above, at)
+    name = session.fleet.allot()
+    begin = at if at is not None else above.history.entries[-1].seq
+    fork = Fork((Child(name, "", above.history.access),), begin, wait=False, merge="none")
     folder = session.around.scratch.agent_folder(session.id, name)
-    files = create_agent(folder, first_seq=fork.from_seq + 1)
-    agent = Agent(name, files, above.history.forked(fork.from_seq), above.emit)
+    files = create_agent(folder, first_seq=begin + 1)
+    agent = Agent(name, files, above.history.forked(begin), above.emit)
     opened = opening(above.history, fork, fork.children[0], "")
     where = str(folder.relative_to(session.around.settings.project))
     told = Notice(filled("fork_conversation", agent=name, parent=above.id, folder=where))
     agent.record(opened.line_one, *opened.answers, told)
     session.focus(agent, fork_rig(session.around, agent, session.rig.workspace, session.rig))
     return name
+
+
+def check_checkpoint(agent: Agent, at: Seq) -> None:
+    """Raises ForkError unless `at` is the number of a checkpoint of this agent's."""
+    numbers = [entry.seq for entry in agent.history.entries if isinstance(entry.body, Checkpoint)]
+    if at not in numbers:
+        near = ", ".join(str(number) for number in numbers[-10:]) or "none"
+        raise ForkError(f"{agent.id} has no checkpoint {at}", f"its newest checkpoints: {near}", kind=Kind.USAGE)
 
 
 def go(session: Session, name: str) -> None:

@@ -6,13 +6,12 @@ from pathlib import Path
 
 from forkcli.app.crew import Surroundings
 from forkcli.app.driver import ReplDriver
+from forkcli.app.opening import named_session
 from forkcli.app.parts import build_model, patience, warm
-from forkcli.app.session import Session, resume_session
 from forkcli.app.slashes import slashes_for
 from forkcli.config import Settings
 from forkcli.core.decide import is_unfinished
 from forkcli.core.events import Event, Warned
-from forkcli.core.ids import MAIN, AgentId
 from forkcli.engine.agent import Approvals
 from forkcli.engine.ports import Answer, Ask, Question
 from forkcli.store.scratch import Scratch
@@ -59,7 +58,7 @@ async def converse(settings: Settings, scratch: Scratch, *, ask: Ask | None = No
     approvals = Approvals(ask or screen)
     around = Surroundings(settings, scratch, model, workspace, approvals, patience(interactive=True), screen.on_event)
     try:
-        driver = ReplDriver(around, _resumed(around))
+        driver = ReplDriver(around, named_session(around))
         driver.commands = slashes_for(driver)
         await driver.measure()
         screen.repl = repl = Repl(driver, history_path=_input_history(settings))
@@ -89,17 +88,6 @@ def _agreed(root: Path) -> bool:
     )
     sys.stderr.flush()
     return sys.stdin.readline().strip().lower() in {"y", "yes"}
-
-
-def _resumed(around: Surroundings) -> Session | None:
-    """The session that the flags name, if they name one."""
-    settings = around.settings
-    agent = AgentId(settings.agent) if settings.agent else MAIN
-    if settings.resume is not None:
-        return resume_session(around, around.scratch.find(settings.resume), agent)
-    if settings.continue_:
-        return resume_session(around, around.scratch.newest(), agent)
-    return None
 
 
 def _input_history(settings: Settings) -> Path | None:

@@ -16,7 +16,6 @@ from forkcli.engine.fleet import Fleet
 from forkcli.engine.loop import run_turn
 from forkcli.engine.ports import AgentFiles
 from forkcli.engine.rig import Rig
-from forkcli.errors import ForkError
 from forkcli.models.catalog import full_name
 from forkcli.store.agent_files import AgentDir, create_agent, open_agent
 from forkcli.store.lock import SessionLock, lock_session
@@ -73,21 +72,17 @@ def new_session(around: Surroundings) -> Session:
     return opened
 
 
-def resume_session(around: Surroundings, session: SessionId, agent: AgentId = MAIN) -> Session:
-    """Go on with a session. Raises ForkError: unknown agent, damaged beyond use, held by another process."""
-    folder = around.scratch.check_session(session)
-    if agent not in around.scratch.agents(session):
-        known = ", ".join(around.scratch.agents(session)) or "none"
-        raise ForkError(f"session {session} has no agent `{agent}`", f"agents: {known}")
-    lock = lock_session(folder)
+def resume_session(around: Surroundings, session: SessionId) -> Session:
+    """Go on with a session's root agent. Raises ForkError: damaged beyond use, held by another process."""
+    lock = lock_session(around.scratch.check_session(session))
     try:
-        files, history, damage = open_agent(around.scratch.agent_folder(session, agent))
+        files, history, damage = open_agent(around.scratch.agent_folder(session, MAIN))
     except BaseException:
         lock.release()
         raise
     opened = _joined(around, session, files, history, lock)
     for found in damage:
-        around.emit(Warned(agent, f"line {found.line_no} of the history is damaged ({found.reason}); a copy is kept"))
+        around.emit(Warned(MAIN, f"line {found.line_no} of the history is damaged ({found.reason}); a copy is kept"))
     _apply(around.settings, opened.agent)
     return opened
 

@@ -13,10 +13,10 @@ from forkcli.commands.tree import session_tree
 from forkcli.core.budget import share
 from forkcli.core.decide import is_unfinished
 from forkcli.core.entries import Access, AccessChange, ModelChange, Usage
-from forkcli.errors import ForkError, Kind
-from forkcli.models.catalog import DEFAULT_MODEL, EFFORTS, MODELS, full_name
 from forkcli.core.ids import AgentId
 from forkcli.core.views import TreeView
+from forkcli.errors import ForkError, Kind
+from forkcli.models.catalog import DEFAULT_MODEL, EFFORTS, MODELS, full_name
 from forkcli.store.agent_files import INBOX, TRANSCRIPT
 from forkcli.store.inbox import put_message
 from forkcli.ui import tables

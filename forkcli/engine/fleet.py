@@ -122,6 +122,12 @@ class Fleet:
                 f"a session has at most {self.bounds.agents} agents (--max-agents): {left} more can start, not {count}"
             )
 
+    def revive(self, parent: Agent, rig: Rig) -> None:
+        """Take up again the children in the background that have not reported: those that a crash cut short."""
+        for fork in dict.fromkeys(parent.history.forks.values()):
+            if not fork.wait:
+                self.start(parent, rig, fork)
+
     # --- running --------------------------------------------------------------------------------------------------
 
     def start(self, parent: Agent, rig: Rig, fork: Fork) -> None:

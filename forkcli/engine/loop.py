@@ -36,6 +36,8 @@ async def run_turn(agent: Agent, rig: Rig) -> Finish:
     """Act until the history says that the turn is over. A stop (`Agent.halt`) ends it with what is complete."""
     agent.take_stop()
     agent.task = asyncio.current_task()
+    if rig.fleet is not None:
+        rig.fleet.revive(agent, rig)
     try:
         end = await _act(agent, rig)
     except asyncio.CancelledError:

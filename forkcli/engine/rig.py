@@ -30,6 +30,10 @@ class FleetPort(Protocol):
         """Put a fork on record and start it. Raises ForkError beyond a bound."""
         ...
 
+    def revive(self, parent: Agent, rig: "Rig") -> None:
+        """Take up again children in the background that have not reported."""
+        ...
+
     async def gather(self, parent: Agent, rig: "Rig", calls: Sequence[CallId]) -> None:
         """Wait for the children of these calls and answer the calls."""
         ...
