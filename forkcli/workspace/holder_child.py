@@ -8,6 +8,7 @@ and so does it.
 """
 
 import ctypes
+import errno
 import fcntl
 import os
 import socket
@@ -47,6 +48,7 @@ class _Kernel:
 
 def _namespaces(kernel: _Kernel) -> None:
     """New namespaces. Root may map every id, but only from outside: a child that stays there writes the maps."""
+    own = [f"{number} {number} 1\n" for number in (os.geteuid(), os.getegid())]
     maps = [_same_ids(name) for name in _IDS] if os.geteuid() == 0 else []
     waits, ready = os.pipe()
     me = os.getpid()
@@ -60,7 +62,8 @@ def _namespaces(kernel: _Kernel) -> None:
     os.close(waits)
     if not maps or os.waitpid(writer, 0)[1] != 0:
         Path("/proc/self/setgroups").write_text("deny", "ascii")
-        _write_maps(me, [f"{number} {number} 1\n" for number in (os.geteuid(), os.getegid())])
+        if _write_maps(me, own) != 0:
+            raise PermissionError(errno.EPERM, "user namespaces are forbidden here")
 
 
 def _same_ids(name: str) -> str:
