@@ -1,11 +1,13 @@
 """Makes the forks of a session: their files, their workspace, what they are told; and brings their work back."""
 
-from collections.abc import Sequence
+import asyncio
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from forkcli import __version__
 from forkcli.app.crew import Surroundings, fork_rig
+from forkcli.app.merging import Merging
 from forkcli.core.decide import is_unfinished
 from forkcli.core.entries import Body, Child, Fork, Merge, Prompt, Report, Resume
 from forkcli.core.forking import narrower, opening, others
@@ -13,9 +15,11 @@ from forkcli.core.history import History
 from forkcli.core.ids import AgentId, SessionId
 from forkcli.core.messages import quoted, text_block
 from forkcli.engine.agent import Agent
+from forkcli.engine.ports import Workspace
 from forkcli.engine.rig import Rig
 from forkcli.prompts import filled
 from forkcli.store.agent_files import HISTORY, create_agent, open_agent
+from forkcli.workspace.base import open_fork
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +28,7 @@ class ForkNursery:
 
     around: Surroundings
     session: SessionId
+    merging: Merging
 
     def next_number(self, history: History) -> int:
         """The number of the next agent's id: one above all that were ever allotted in this session."""
@@ -42,17 +47,42 @@ class ForkNursery:
             files = create_agent(folder, first_seq=fork.from_seq + 1)
             agent = Agent(child.agent, files, parent.history.forked(fork.from_seq), parent.emit)
             agent.record(*self._opening(parent, fork, child, folder))
-        return agent, fork_rig(self.around, agent, rig.workspace, rig)
+        workspace = await self._workspace(parent, rig, fork, child, folder)
+        return agent, fork_rig(self.around, agent, workspace, rig)
 
-    async def end(self, parent: Rig, child: Agent, rig: Rig, fork: Fork) -> str:
-        """Close a child that has ended."""
-        await rig.jobs.close()
-        child.files.close()
-        return ""
+    def ordered(self, parent: Agent, rig: Rig, fork: Fork) -> None:
+        """Begin to note what the files were, if a child may change its copy of them."""
+        if any(narrower(child.access, parent.history.access) != "read" for child in fork.children):
+            self.merging.note(parent, rig, fork.from_seq)
 
-    async def merge(self, parent: Agent, rig: Rig, fork: Fork, reports: Sequence[Report]) -> list[Merge]:
-        """Bring the children's files into the parent's workspace, in this order."""
-        return []
+    async def end(self, parent: Agent, above: Rig, child: Agent, rig: Rig, fork: Fork) -> str:
+        """Close a child that has ended; the id of the snapshot of its files."""
+        try:
+            await rig.jobs.close()
+            return await self.merging.made(parent, above, child, rig, fork.from_seq)
+        finally:
+            await rig.workspace.close()
+            child.files.close()
+
+    async def merge(self, parent: Agent, rig: Rig, fork: Fork, report: Report) -> Merge | None:
+        """Bring a child's files into its parent's workspace; None for a child that has none of its own."""
+        if not report.tree:
+            return None
+        if fork.merge == "none":
+            return Merge(report.agent, "kept")
+        return await self.merging.bring(parent, rig, fork, report)
+
+    async def _workspace(self, parent: Agent, rig: Rig, fork: Fork, child: Child, folder: Path) -> Workspace:
+        """The child's own files at the project's path. Raises ForkError where they cannot be kept apart."""
+        access = narrower(child.access, parent.history.access)
+        layers = folder / "layers"
+        checkout = None
+        if access != "read":
+            tree = await self.merging.base(parent, rig, fork.from_seq) if not fork.wait else ""
+            checkout = partial(self.merging.checkout, tree) if tree else None
+        return await asyncio.to_thread(
+            open_fork, rig.workspace, layers, access=access, waits=fork.wait, checkout=checkout
+        )
 
     def _opening(self, parent: Agent, fork: Fork, child: Child, folder: Path) -> list[Body]:
         told = self._told(parent, fork, child, folder)

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from forkcli.app.crew import Surroundings, make_rig
+from forkcli.app.merging import Merging
 from forkcli.app.nursery import ForkNursery
 from forkcli.app.parts import line_one
 from forkcli.config import Settings
@@ -91,7 +92,8 @@ def _joined(around: Surroundings, session: SessionId, files: AgentDir, history: 
     name = history.agent.agent if history.agent else MAIN
     agent = Agent(name, files, history, around.emit)
     rig = make_rig(around, agent, around.workspace)
-    nursery = ForkNursery(around, session)
+    merging = Merging(around.scratch.folder, around.settings.project, session)
+    nursery = ForkNursery(around, session, merging)
     fleet = Fleet(nursery, run_turn, next_number=nursery.next_number(history))
     rig.fleet = fleet
     return Session(around, session, agent, rig, lock, fleet)

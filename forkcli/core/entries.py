@@ -195,7 +195,16 @@ class Fork:
     call: CallId | None = None  # None: the user forked
     wait: bool = True
     merge: Literal["auto", "none"] = "auto"
-    base: str = ""  # id of the snapshot of the files at that point; empty: none was taken
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The files as they were at entry `of_seq`: the id of a tree in fork's own git directory."""
+
+    TYPE: ClassVar = "snapshot"
+    of_seq: Seq
+    tree: str
+    excluded: tuple[str, ...] = ()  # what it does not hold: a path and why, each
 
 
 ChildStatus = Literal["done", "failed", "stopped", "limit"]
@@ -293,6 +302,7 @@ Body: TypeAlias = (
     | ToolStart
     | ToolResult
     | Fork
+    | Snapshot
     | Report
     | Merge
     | Approval
@@ -312,6 +322,7 @@ BODY_TYPES: tuple[type[Body], ...] = (
     ToolStart,
     ToolResult,
     Fork,
+    Snapshot,
     Report,
     Merge,
     Approval,

@@ -66,6 +66,7 @@ class History:
         self.forks: dict[AgentId, e.Fork] = {}  # by the child's id
         self.reports: dict[AgentId, e.Report] = {}
         self.merges: dict[AgentId, e.Merge] = {}
+        self.trees: dict[Seq, str] = {}  # snapshots of the files, by the entry they belong to
 
     @classmethod
     def of(cls, entries: Iterable[e.Entry]) -> "History":
@@ -130,7 +131,7 @@ class History:
         other.entries, other.messages, other.used = Chain(self.entries), Chain(self.messages), Names(self.used)
         other.calls = {key: copy(call) for key, call in self.calls.items()}
         other.parts, other.jobs = list(self.parts), {}
-        other.forks, other.reports, other.merges = {}, {}, {}
+        other.forks, other.reports, other.merges, other.trees = {}, {}, {}, {}
         other.inherited_steps = self.steps
         return other
 
@@ -175,6 +176,8 @@ class History:
                 self._fork(body)
             case e.Report():
                 self._report(body)
+            case e.Snapshot(of_seq=seq, tree=tree):
+                self.trees.setdefault(seq, tree)
             case e.Merge():
                 self.merges.setdefault(body.agent, body)
             case e.ModelChange(model=model, effort=effort):

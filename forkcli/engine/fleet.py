@@ -11,7 +11,7 @@ from typing import Protocol
 
 from forkcli.core.decide import Finish
 from forkcli.core.entries import Child, ChildStatus, Fork, Merge, Report, ToolResult
-from forkcli.core.events import TurnStatus
+from forkcli.core.events import TurnStatus, Warned
 from forkcli.core.forking import gathered, report_of
 from forkcli.core.ids import AgentId, CallId
 from forkcli.core.messages import text_block
@@ -19,7 +19,7 @@ from forkcli.engine.agent import Agent, Stop
 from forkcli.engine.gate import Gate
 from forkcli.engine.ports import ForkOrder
 from forkcli.engine.rig import Rig
-from forkcli.errors import ForkError
+from forkcli.errors import ForkError, Kind
 
 END_S = 5.0  # how long children that are stopped may take to put down what they have
 
@@ -38,16 +38,20 @@ class Bounds:
 class Nursery(Protocol):
     """Makes and wakes the agents that a fleet runs; `app` fills it."""
 
+    def ordered(self, parent: Agent, rig: Rig, fork: Fork) -> None:
+        """A fork is on record: begin to note what the files were at that moment."""
+        ...
+
     async def hatch(self, parent: Agent, rig: Rig, fork: Fork, child: Child) -> tuple[Agent, Rig]:
         """A child ready to run: made with its opening entries, or opened again where it was left."""
         ...
 
-    async def end(self, parent: Rig, child: Agent, rig: Rig, fork: Fork) -> str:
+    async def end(self, parent: Agent, above: Rig, child: Agent, rig: Rig, fork: Fork) -> str:
         """Close a child that has ended; returns the id of the snapshot of its files, empty without files of its own."""
         ...
 
-    async def merge(self, parent: Agent, rig: Rig, fork: Fork, reports: Sequence[Report]) -> list[Merge]:
-        """Bring the children's files into the parent's workspace, in this order; what became of each."""
+    async def merge(self, parent: Agent, rig: Rig, fork: Fork, report: Report) -> Merge | None:
+        """Bring a child's files into its parent's workspace; None for a child that has none of its own."""
         ...
 
 
@@ -99,6 +103,7 @@ class Fleet:
         from_seq = siblings[-1].from_seq if siblings and call is not None else history.entries[-1].seq
         fork = Fork(children, from_seq, call, wanted.wait, wanted.merge)
         parent.record(fork)
+        self.nursery.ordered(parent, rig, fork)
         self.start(parent, rig, fork)
         if call is not None and not wanted.wait:
             names = ", ".join(child.agent for child in children)
@@ -151,7 +156,12 @@ class Fleet:
             parent.woken.set()
 
     async def _report(self, parent: Agent, rig: Rig, fork: Fork, child: Child, gate: Gate) -> Report | None:
-        agent, own = await self.nursery.hatch(parent, rig, fork, child)
+        try:
+            agent, own = await self.nursery.hatch(parent, rig, fork, child)
+        except ForkError as error:
+            if error.kind is Kind.STORAGE:
+                raise
+            return Report(child.agent, "failed", f"({error.sentence})")
         member = self.members[child.agent]
         member.agent, member.rig = agent, own
         own.gate = gate
@@ -161,7 +171,7 @@ class Fleet:
             end = Finish("failed", error.sentence)
         if self.ending:
             return None  # fork itself ends: the child is taken up again with the session
-        tree = await self.nursery.end(rig, agent, own, fork)
+        tree = await self.nursery.end(parent, rig, agent, own, fork)
         report = report_of(agent.history, _STATUS.get(end.status, "failed"), tree)
         if end.status not in {"done", "limit"} and end.sentence:
             text = f"{report.text}\n\n({end.sentence})" if report.steps else f"({end.sentence})"
@@ -184,11 +194,25 @@ class Fleet:
             except asyncio.CancelledError:
                 self._answer_stopped(parent, fork, call)
                 raise
-            reports = [history.reports[child.agent] for child in fork.children]
-            for merge in await self.nursery.merge(parent, rig, fork, reports):
-                parent.record(merge)
+            await self._merge(parent, rig, fork)
             text = gathered(fork, history.reports, history.merges)
             parent.record(ToolResult(call, "fork", (text_block(text),)))
+
+    async def _merge(self, parent: Agent, rig: Rig, fork: Fork) -> None:
+        """Merge in the order of the tasks what has not been merged; a failure costs the other children nothing."""
+        for child in fork.children:
+            report = parent.history.reports.get(child.agent)
+            if report is None or child.agent in parent.history.merges:
+                continue
+            try:
+                merge = await self.nursery.merge(parent, rig, fork, report)
+            except ForkError as error:
+                if error.kind is Kind.STORAGE:
+                    raise
+                parent.emit(Warned(parent.id, f"the files of {child.agent} were not merged: {error.sentence}"))
+                merge = Merge(child.agent, "kept")
+            if merge is not None:
+                parent.record(merge)
 
     def _answer_stopped(self, parent: Agent, fork: Fork, call: CallId) -> None:
         """After a stop by the user: the call is answered with what the children reported when they were stopped."""

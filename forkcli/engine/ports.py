@@ -11,6 +11,7 @@ from forkcli.core.entries import Access, Body, Entry, ToolFacts, Usage
 from forkcli.core.events import Event
 from forkcli.core.ids import AgentId
 from forkcli.core.messages import Block, Json, Message
+from forkcli.errors import ForkError
 
 Emit = Callable[[Event], None]
 
@@ -297,6 +298,11 @@ class ForkOrder:
     tasks: tuple[Task, ...]
     wait: bool = True
     merge: Literal["auto", "none"] = "auto"
+
+
+async def no_forks(_wanted: ForkOrder) -> None:
+    """Where no fleet is."""
+    raise ForkError("no agents can be started here")
 
 
 @dataclass(slots=True)
