@@ -10,6 +10,12 @@ OUTPUT_RESERVE = 32_000  # tokens of the window that are kept free for the next 
 NOTICE_FROM = 0.7  # share of the window from which the agent is told, once for each further STEP
 NOTICE_STEP = 0.1
 
+_FULL_ADVICE = (
+    "Nothing makes room by itself, and when it is full this session cannot go on. Read only what you still need, a "
+    "part at a time; put what should outlast this context into `.fork/notes/`. If the rest will not fit, bring the "
+    "work into a state that holds, and end with what is done and what is left."
+)
+
 
 def share(tokens: int, window: int, reserve: int = OUTPUT_RESERVE) -> float:
     """Share of the usable window that `tokens` fill, 0 to about 1; the output's reserve counts as used up."""
@@ -29,7 +35,7 @@ def fullness_notice(history: History, tokens: int, window: int) -> str | None:
     before = _level(share(last.context_tokens, last.window)) if last else 0
     if now <= before:
         return None
-    return f"The context is {round(100 * share(tokens, window))}% full. Nothing is removed behind your back."
+    return f"The context is {round(100 * share(tokens, window))}% full. {_FULL_ADVICE}"
 
 
 def _level(filled: float) -> int:

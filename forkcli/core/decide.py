@@ -7,7 +7,7 @@ from forkcli.core.entries import Assistant, Notice
 from forkcli.core.events import TurnStatus
 from forkcli.core.history import History
 from forkcli.core.ids import CallId
-from forkcli.core.messages import Block
+from forkcli.core.messages import Block, calls_of
 
 MAX_CONTINUED = 3  # answers in a row that may be cut at the output limit, or paused, before the turn ends
 
@@ -101,6 +101,8 @@ def _after(history: History, answer: Assistant) -> Action:
             return Say(CUT)
         case "max_tokens" | "pause_turn":
             return Finish("limit", f"the answer was cut {history.continued} times in a row")
+        case "tool_use" if calls_of((*answer.content, *answer.lost)):  # and none that could be run
+            return Finish("failed", "the model called a tool in a way that cannot be read; ask it again")
         case "model_context_window_exceeded":
             return Finish("failed", "the context is full; begin a new session")
         case _:

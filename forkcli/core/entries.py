@@ -159,7 +159,8 @@ class ToolFacts:
     output_file: str | None = None  # the whole output, when the context holds only its head and tail
     changed: tuple[str, ...] = ()  # files that write or edit changed, relative to the project
     diff: str | None = None  # unified diff of such a change, for the screen
-    job: str | None = None  # id of the background job that was started
+    job: str | None = None  # id of the background job that was started or stopped
+    job_over: bool = False  # that job has ended, and this result is what tells it
 
 
 @dataclass(frozen=True, slots=True)

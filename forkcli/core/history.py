@@ -60,7 +60,8 @@ class History:
         self.steps = 0
         self.counted = 0  # tokens that the newest usage accounts for
         self.uncounted_bytes = 0
-        self.jobs: dict[str, None] = {}
+        self.paused = False  # whether the newest answer in the context is one that the API goes on with
+        self.jobs: dict[str, str] = {}
         self.used = Names()  # ids of all calls so far
         self.inherited_steps = 0
         self.forks: dict[AgentId, e.Fork] = {}  # by the child's id
@@ -99,9 +100,9 @@ class History:
         return bool(self.calls) or any(not isinstance(p, e.Notice) or p.asks for p in self.parts)
 
     @property
-    def lost_jobs(self) -> list[str]:
-        """Background jobs that were started and whose end was never told, oldest first."""
-        return list(self.jobs)
+    def lost_jobs(self) -> dict[str, str]:
+        """Background jobs that were started and whose end was never told, oldest first, with their output files."""
+        return dict(self.jobs)
 
     @property
     def own_steps(self) -> int:
@@ -236,8 +237,10 @@ class History:
         call = self.calls.get(result.call)
         if result.facts.cwd:
             self.cwd = result.facts.cwd
-        if result.facts.job:
-            self.jobs[result.facts.job] = None
+        if result.facts.job and result.facts.job_over:
+            self.jobs.pop(result.facts.job, None)
+        elif result.facts.job:
+            self.jobs[result.facts.job] = result.facts.output_file or ""
         if call is not None and call.result is None:
             call.result = result
             self.uncounted_bytes += len(dump(result.content))
@@ -255,14 +258,14 @@ class History:
             self.messages.append(Message("user", content))
 
     def _answer(self, answer: e.Assistant) -> None:
-        paused = self.answer is not None and self.answer.stop_reason == "pause_turn"
         if self.calls or self.wants_answer:
             self._seal("")
         content = sendable(answer, self.used)
         if content:
-            if not self.messages or (self.messages[-1].role == "assistant" and not paused):
+            if not self.messages or (self.messages[-1].role == "assistant" and not self.paused):
                 self.messages.append(Message("user", (text_block(GAP),)))
             self.messages.append(Message("assistant", content))
+            self.paused = answer.stop_reason == "pause_turn"
         self.answer = answer
         self.halt = None
         self.calls = {CallId(block["id"]): Call(block) for block in calls_of(content)}

@@ -48,9 +48,11 @@ class _Growing:
         kind = block.get("type")
         if kind == "text":
             return block, bool(_text(block.get("text")).strip())
+        if not isinstance(kind, str):
+            return block, False
         if kind in _CALLS:
             return self._call(block)
-        return block, self.stopped and isinstance(kind, str)
+        return block, self.stopped
 
     def _call(self, block: Block) -> tuple[Block, bool]:
         written = "".join(self.pieces.get("partial_json", ()))
@@ -174,7 +176,7 @@ class ReplyBuilder:
         for index, growing in sorted(self._blocks.items()):
             block, sound = growing.whole()
             (kept if sound else lost).append((index, block))
-        while kept and kept[-1][1].get("type") in _THINKING:
+        while kept and kept[-1][1]["type"] in _THINKING:
             lost.append(kept.pop())
         return [b for _, b in kept], [b for _, b in sorted(lost, key=lambda pair: pair[0]) if b]
 

@@ -13,6 +13,7 @@ from forkcli.core.messages import Block, quoted, text_block, tool_result_block
 Part = Prompt | Message | Notice
 
 LOST_RESULT = "[the result of this call was lost; whether it ran is unknown]"
+_NOTICE_END = "</notice>"
 GAP = "[entries of the history are missing here]"
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,256}")
@@ -68,21 +69,19 @@ def usable_call(block: Block) -> bool:
 
 
 def sealed(calls: Sequence[tuple[str, ToolResult | None]], parts: Iterable[Part], marker: str) -> tuple[Block, ...]:
-    """The content of a user-role message: results in the order of their calls, then prompts and messages.
+    """The content of a user-role message: results in the order of their calls, then what came since, in its order.
 
-    Notices and the marker close the last block: after results alone they stand inside the last result's text, since
-    text of its own after results teaches a model to answer with nothing. Empty when there is nothing to say.
+    A notice, and the marker at the end, join the block before them: after results alone they stand inside the last
+    result's text, since text of its own after results teaches a model to answer with nothing. Empty when there is
+    nothing to say.
     """
     blocks = [_result(call, result) for call, result in calls]
-    closing: list[str] = []
     for part in parts:
-        if isinstance(part, Notice):
-            closing.append(quoted(part.text))
-        else:
+        if not isinstance(part, Notice):
             blocks.extend(_said(part))
-    if not blocks and not closing:
-        return ()
-    return tuple(_closed(blocks, [text for text in (*closing, marker) if text.strip()]))
+        else:
+            blocks = _joined(blocks, f"<notice>{quoted(part.text)}{_NOTICE_END}")
+    return tuple(_joined(blocks, marker) if blocks and marker.strip() else blocks)
 
 
 def _said(part: Prompt | Message) -> list[Block]:
@@ -102,20 +101,14 @@ def _solid(blocks: Iterable[Block]) -> list[Block]:
     return [b for b in blocks if b.get("type") != "text" or str(b.get("text", "")).strip()]
 
 
-def _closed(blocks: list[Block], closing: list[str]) -> list[Block]:
-    if not closing:
-        return blocks or [text_block(GAP)]
-    text = "\n".join(closing)
+def _joined(blocks: list[Block], text: str) -> list[Block]:
+    """`text` at the end of the last block: of a result's own blocks if it is one."""
     if not blocks:
         return [text_block(text)]
     last = blocks[-1]
     if last.get("type") == "tool_result":
-        return [*blocks[:-1], {**last, "content": _ended(list(last["content"]), text)}]
-    return _ended(blocks, text)
-
-
-def _ended(blocks: list[Block], text: str) -> list[Block]:
-    if blocks and blocks[-1].get("type") == "text":
-        last = blocks[-1]
-        return [*blocks[:-1], {**last, "text": f"{last['text']}\n\n{text}"}]
-    return [*blocks, text_block(text)]
+        return [*blocks[:-1], {**last, "content": _joined(list(last["content"]), text)}]
+    if last.get("type") != "text":
+        return [*blocks, text_block(text)]
+    gap = "\n" if last["text"].endswith(_NOTICE_END) else "\n\n"
+    return [*blocks[:-1], {**last, "text": f"{last['text']}{gap}{text}"}]

@@ -31,7 +31,7 @@ class AgentJobs:
         self._ended = ended
         self._next = first
         self._jobs: dict[str, _Job] = {}
-        self._stopped: set[str] = set()
+        self._told: set[str] = set()  # of these no message tells the end
 
     @property
     def running(self) -> dict[str, str]:
@@ -55,14 +55,24 @@ class AgentJobs:
         if found is None:
             known = ", ".join(self._jobs) or "none"
             raise ForkError(f"there is no background job {job}", f"running: {known}")
-        self._stopped.add(job)
+        self._told.add(job)
         found.running.kill()
         return await found.watcher
+
+    async def look(self, job: str, seconds: float) -> CommandEnd | None:
+        """Wait so long for a job just started; if it ends meanwhile, its end is returned and no message follows."""
+        watcher = self._jobs[job].watcher
+        self._told.add(job)
+        await asyncio.wait([watcher], timeout=seconds)
+        if watcher.done():
+            return watcher.result()
+        self._told.discard(job)
+        return None
 
     async def close(self) -> None:
         """Kill all of them."""
         jobs = list(self._jobs)
-        self._stopped.update(jobs)
+        self._told.update(jobs)
         for job in list(self._jobs.values()):
             job.running.kill()
             await job.watcher
@@ -70,7 +80,7 @@ class AgentJobs:
     async def _watch(self, job: str, running: RunningCommand) -> CommandEnd:
         end = await running.wait()
         known = self._jobs.pop(job, None)
-        if job not in self._stopped and known is not None:
+        if job not in self._told and known is not None:
             self._ended(Message(job, _told(known, end), job=job))
         return end
 

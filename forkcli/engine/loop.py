@@ -121,6 +121,11 @@ def _stopped(agent: Agent, stop: Stop) -> Finish:
 def _tell_lost_jobs(agent: Agent, rig: Rig) -> None:
     alive = rig.jobs.running
     told = {message.job for message in agent.told}
-    lost = [job for job in agent.history.lost_jobs if job not in alive and job not in told]
+    lost = {job: path for job, path in agent.history.lost_jobs.items() if job not in alive and job not in told}
     if lost:
-        agent.record(*(Message(job, "This background job ended when fork was stopped.", job=job) for job in lost))
+        agent.record(*(Message(job, _lost(path), job=job) for job, path in lost.items()))
+
+
+def _lost(output_file: str) -> str:
+    where = f" Its output until then: {output_file}." if output_file else ""
+    return f"This background job ended when fork was stopped.{where} Start it again if it is still needed."

@@ -331,6 +331,10 @@ class Jobs(Protocol):
         """Take over a running command; returns its id (`j1`, …). Its end reaches the agent as a message."""
         ...
 
+    async def look(self, job: str, seconds: float) -> CommandEnd | None:
+        """Wait so long for a job that was just started: its end, of which no message follows then, or None."""
+        ...
+
     async def stop(self, job: str) -> CommandEnd:
         """Kill a job. Raises ForkError for an unknown id."""
         ...

@@ -43,11 +43,19 @@ async def call_model(agent: Agent, rig: Rig) -> None:
                 return
             agent.emit(StepDropped(agent.id))
             agent.emit(RetryWait(agent.id, delay, rig.patience.attempt, error.sentence))
-            await asyncio.sleep(delay)
+            await _wait(delay, rig)
             continue
         rig.patience.succeeded()
         _keep(agent, rig, answer)
         return
+
+
+async def _wait(delay: float, rig: Rig) -> None:
+    try:
+        await asyncio.sleep(delay)
+    except asyncio.CancelledError:
+        rig.patience.succeeded()  # who gives up waiting does not wait as long at the next turn's first failure
+        raise
 
 
 async def _stream(agent: Agent, rig: Rig) -> Assistant:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from forkcli.engine.ports import ModelError, ModelFault
 from forkcli.models import failures
+from forkcli.models.bounded import bounded
 from forkcli.models.endpoint import Endpoint
 from forkcli.models.events import silent
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 OLD_VERSION = "2023-06-01"
 CONNECT_S = 10.0
 LOOKUP_S = 5.0
+SLOWEST_UPLOAD = 50_000  # bytes a second: below, a request counts as not answered
 
 
 class Wire:
@@ -49,14 +51,18 @@ class Wire:
         if old_version:
             headers["anthropic-version"] = OLD_VERSION
         try:
-            stream = await client.post(
-                "/v1/messages",
-                cast_to=object,
-                content=body,
-                options={"headers": headers, "follow_redirects": False},
-                stream=True,
-                stream_cls=anthropic.AsyncStream[object],
-            )
+            # The SDK's own limit is between two bytes: a server that drips them would never be given up.
+            async with asyncio.timeout(2 * self._idle_s + len(body) / SLOWEST_UPLOAD):
+                stream = await client.post(
+                    "/v1/messages",
+                    cast_to=object,
+                    content=body,
+                    options={"headers": headers, "follow_redirects": False},
+                    stream=True,
+                    stream_cls=anthropic.AsyncStream[object],
+                )
+        except TimeoutError:
+            raise silent(self._endpoint.shown, 2 * self._idle_s) from None
         except anthropic.APIStatusError as e:
             return failures.refusal(self._endpoint.shown, e.status_code, e.response.headers, e.response.content)
         except anthropic.APIConnectionError as e:
@@ -119,17 +125,20 @@ def _make_client(endpoint: Endpoint, idle_s: float) -> "anthropic.AsyncAnthropic
         timeout=timeout,
         max_retries=0,
         open_telemetry=False,
-        http_client=_local_transport(endpoint, timeout) if endpoint.loopback else None,
+        http_client=_http_client(endpoint, timeout),
     )
 
 
-def _local_transport(endpoint: Endpoint, timeout: "anthropic.Timeout") -> "httpx2.AsyncClient":
-    """A client without proxies: what is on this machine is not reached through another one."""
+def _http_client(endpoint: Endpoint, timeout: "anthropic.Timeout") -> "httpx2.AsyncClient":
+    """The SDK's usual client, bounded; without proxies for what is on this machine."""
     import anthropic
     import httpx2
 
+    hooks = {"response": [bounded]}
+    if not endpoint.loopback:
+        return anthropic.DefaultAsyncHttpxClient(timeout=timeout, event_hooks=hooks)
     # Plain HTTP needs no certificates, and loading them takes 40 ms; without any, no TLS would be accepted.
     verify = True if endpoint.url.startswith("https:") else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     limits = anthropic.DEFAULT_CONNECTION_LIMITS
     transport = httpx2.AsyncHTTPTransport(verify=verify, trust_env=False, limits=limits)
-    return anthropic.DefaultAsyncHttpxClient(transport=transport, trust_env=False, timeout=timeout)
+    return anthropic.DefaultAsyncHttpxClient(transport=transport, trust_env=False, timeout=timeout, event_hooks=hooks)

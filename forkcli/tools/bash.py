@@ -6,12 +6,12 @@ workspace's. The whole output of a long command is in a file before the model re
 
 import asyncio
 import codecs
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from forkcli.core.entries import ToolFacts
 from forkcli.core.messages import Block, Json, text_block
-from forkcli.engine.ports import Command, CommandEnd, RunningCommand, ToolEnv, ToolOutcome
+from forkcli.engine.ports import Command, CommandEnd, ToolEnv, ToolOutcome
 from forkcli.errors import ForkError, Kind
 from forkcli.tools.hints import exit_note, sandbox_hint
 from forkcli.tools.output import Shown, shown
@@ -83,7 +83,7 @@ async def _foreground(args: Json, allowed: Permit, env: ToolEnv) -> ToolOutcome:
     command = _command(args["command"], allowed, env, spool, args["timeout_s"])
     running = await env.workspace.start(command, _Live(env).feed)
     end = await running.wait()
-    name = env.workspace.relative(str(spool))
+    name = _name(spool, end.cwd or env.cwd, env)
     output = await asyncio.to_thread(shown, end, spool, name) if end.tail else shown(end, spool, name)
     kept = _keep(output, end, spool)
     text = _told(output.text, end, args["timeout_s"], env)
@@ -91,7 +91,7 @@ async def _foreground(args: Json, allowed: Permit, env: ToolEnv) -> ToolOutcome:
     facts = ToolFacts(
         exit_code=end.exit_code,
         cwd=end.cwd if end.cwd != env.cwd else None,
-        output_file=name if kept else None,
+        output_file=env.workspace.relative(str(spool)) if kept else None,
     )
     blocks = (text_block(f"{text}\n{hint}" if hint else text),)
     return ToolOutcome(blocks, is_error=end.timed_out or end.capped or end.exit_code is None, facts=facts)
@@ -109,6 +109,11 @@ def _command(script: str, allowed: Permit, env: ToolEnv, spool: Path, timeout_s:
         spool=spool,
         spool_at_once=timeout_s is None,
     )
+
+
+def _name(path: Path, cwd: str, env: ToolEnv) -> str:
+    """A file's name that a command can use where the shell stands: absolute where that is not the root."""
+    return env.workspace.relative(str(path)) if cwd == str(env.workspace.root) else str(path)
 
 
 def _keep(output: Shown, end: CommandEnd, spool: Path) -> bool:
@@ -133,13 +138,17 @@ def _told(output: str, end: CommandEnd, timeout_s: float, env: ToolEnv) -> str:
     """The result's text: output, how it ended if not well, and where the shell stands if it moved."""
     lines = [output or "[no output]"]
     if end.timed_out:
-        lines.append(f"[timed out after {timeout_s:g} s: killed with all it started; `background` has no limit]")
+        lines.append(
+            f"[timed out after {timeout_s:g} s: killed with all it started; `timeout_s` may be up to 600, "
+            "`background` has no limit]"
+        )
     elif end.capped:
         lines.append("[killed: output over 64 MiB]")
     elif note := exit_note(end.exit_code):
         lines.append(note)
     if end.cwd is not None and end.cwd != env.cwd:
-        lines.append(f"[cwd: {env.workspace.relative(end.cwd)}]")
+        home = end.cwd == str(env.workspace.root)
+        lines.append("[cwd: the project's root]" if home else f"[cwd: {env.workspace.relative(end.cwd)}]")
     return "\n".join(lines)
 
 
@@ -147,24 +156,24 @@ async def _background(script: str, allowed: Permit, env: ToolEnv) -> ToolOutcome
     """Start a job, watch it for a moment, and return while it runs. A cut call leaves no job behind."""
     spool = env.files.new_output("job")
     live = _Live(env)
-    running = _Watched(await env.workspace.start(_command(script, allowed, env, spool, None), live.feed))
+    running = await env.workspace.start(_command(script, allowed, env, spool, None), live.feed)
     job = env.jobs.start(running, script, spool)
     try:
-        await asyncio.wait_for(running.ended.wait(), FIRST_LOOK_S)
-    except TimeoutError:
-        pass
+        end = await env.jobs.look(job, FIRST_LOOK_S)
     except asyncio.CancelledError:
         running.kill()
         raise
     live.silence()
-    name = env.workspace.relative(str(spool))
+    name = _name(spool, env.cwd, env)
     lines = [f"[job {job} runs in the background; its output: {name}]"]
-    if running.end is not None:
-        note = exit_note(running.end.exit_code) or "[exit 0]"
-        lines = [f"[job {job} has already ended; its output: {name}]", note]
+    if end is not None:
+        lines = [f"[job {job} has already ended; its output: {name}]", exit_note(end.exit_code) or "[exit 0]"]
     said = live.first()
     text = "\n".join([lines[0], *([said] if said else []), *lines[1:]])
-    return ToolOutcome((text_block(text),), facts=ToolFacts(output_file=name, job=job))
+    code = end.exit_code if end else None
+    path = env.workspace.relative(str(spool))
+    facts = ToolFacts(exit_code=code, output_file=path, job=job, job_over=end is not None)
+    return ToolOutcome((text_block(text),), facts=facts)
 
 
 async def _stop(job: str, env: ToolEnv) -> ToolOutcome:
@@ -174,24 +183,7 @@ async def _stop(job: str, env: ToolEnv) -> ToolOutcome:
         last = "[its last output is binary]"
     said = f"Its last output:\n{last}" if last else "It had written nothing."
     text = f"[job {job} stopped after {end.seconds:.1f} s]\n{said}"
-    return ToolOutcome((text_block(text),), facts=ToolFacts(exit_code=end.exit_code))
-
-
-@dataclass(slots=True)
-class _Watched:
-    """A running command that remembers its end, for whoever does not wait for it."""
-
-    running: RunningCommand
-    end: CommandEnd | None = None
-    ended: asyncio.Event = field(default_factory=asyncio.Event)
-
-    async def wait(self) -> CommandEnd:
-        self.end = await self.running.wait()
-        self.ended.set()
-        return self.end
-
-    def kill(self) -> None:
-        self.running.kill()
+    return ToolOutcome((text_block(text),), facts=ToolFacts(exit_code=end.exit_code, job=job, job_over=True))
 
 
 class _Live:

@@ -12,16 +12,19 @@ _Change = tuple[str, int, int, int, int]  # tag, old from, old to, new from, new
 
 
 def unified(old: str, new: str, name: str, *, created: bool = False) -> str:
-    """The diff with `a/name` and `b/name`; empty when nothing changed. Over MAX_LINES it ends by saying so."""
+    """The diff with `a/name` and `b/name`; empty when nothing changed. Over MAX_LINES, it says what it leaves out."""
     before, after = old.split("\n"), new.split("\n")
     rows: list[str] = []
+    beyond = {"+": 0, "-": 0}
     for row in _rows(_dropped_end(before), _dropped_end(after)):
-        rows.append(row)
-        if len(rows) > MAX_LINES:
-            rows[-1] = "[… the diff goes on]"
-            break
+        if len(rows) < MAX_LINES:
+            rows.append(row)
+        elif row[0] in beyond:
+            beyond[row[0]] += 1
     if not rows:
         return ""
+    if any(beyond.values()):
+        rows.append(f"[… the diff goes on: +{beyond['+']} -{beyond['-']}]")
     return "\n".join(["--- /dev/null" if created else f"--- a/{name}", f"+++ b/{name}", *rows]) + "\n"
 
 

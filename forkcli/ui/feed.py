@@ -225,8 +225,11 @@ class Feed:
         if self._retry is not None:
             at, wait = self._retry
             left = f"sending again in {max(0, round(at - now))} s" if at > now else "sending again"
-            words = f"{one_line(wait.reason)}{self._look.sep}{left} (attempt {wait.attempt + 1})"
-            return Text.assemble((f"{self._look.warn} ", WARN), words, (f"{self._look.sep}esc gives up", FAINT))
+            words = f"{left} (attempt {wait.attempt + 1}){self._look.sep}esc gives up"
+            # The reason comes last, since it is what a narrow terminal cuts.
+            return Text.assemble(
+                (f"{self._look.warn} ", WARN), words, (f"{self._look.sep}{one_line(wait.reason)}", FAINT)
+            )
         turn = self._turn
         elapsed = seconds(now - turn.since) if turn and now - turn.since >= 1 else ""
         phase = self._phase or ("running" if self._calls else "working")

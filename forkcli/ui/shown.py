@@ -12,6 +12,7 @@ from forkcli.ui.markdown import markdown
 from forkcli.ui.ports import Diff, Lines, MarkdownText, ShellEnd, Shown, Table
 from forkcli.ui.sanitize import command_lines, one_line, sanitize
 
+DIFF_LINES = 2000
 SHELL_LINES = 200  # of a `!` command's output
 
 
@@ -23,7 +24,7 @@ def item_of_shown(shown: Shown, look: Look) -> Item | None:
         case MarkdownText(text=text):
             return Item(markdown(text))
         case Diff(text=text):
-            return Item(Group(*diff_lines(text, look)) if text.strip() else Text("no changes", FAINT))
+            return Item(Group(*diff_lines(text, look, limit=DIFF_LINES)) if text.strip() else Text("no changes", FAINT))
         case Table():
             return Item(_table(shown))
         case _:

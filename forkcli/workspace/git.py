@@ -15,6 +15,7 @@ from forkcli.errors import ForkError
 from forkcli.workspace.environment import find_program
 from forkcli.workspace.gitdirs import GitPlaces, git_places, read_head
 from forkcli.workspace.gitrun import ENVIRONMENT, FIXED, GitResult, checked, complaint, execute
+from forkcli.workspace.untracked import as_diff
 
 STATE_S = 2.0
 DIFF_S = 10.0
@@ -58,7 +59,7 @@ async def git_state(root: Path) -> GitState:
 
 
 async def diff(root: Path) -> str:
-    """The work tree against the last commit as a unified diff, then the names of untracked files.
+    """The work tree against the last commit as a unified diff, small untracked files too, then the names of all these.
 
     Empty when nothing differs. Raises ForkError where there is no git, or it fails.
     """
@@ -119,6 +120,8 @@ def _diff(root: Path) -> str:
         text += f"\n[cut after {_MOST_BYTES // 1024 // 1024} MiB]\n"
     _, untracked = _parse_status(checked(_git(root, places, DIFF_S, *_STATUS)))
     if untracked:
+        listed = _git(root, places, DIFF_S, "ls-files", "--others", "--exclude-standard", "-z")
+        text += as_diff(root, (os.fsdecode(name) for name in checked(listed).split(b"\0") if name))
         lines = ["", "Untracked files:"] if text else ["Untracked files:"]
         text += "\n".join([*lines, *(f"  {name}" for name in untracked)]) + "\n"
     return text

@@ -108,9 +108,12 @@ def _main() -> int:
         return main()
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 1
-    except BaseException as error:
-        sys.excepthook(type(error), error, error.__traceback__)
-        return 1
+    finally:
+        error = sys.exc_info()[1]
+        if error is not None and not isinstance(error, SystemExit):
+            sys.excepthook(type(error), error, error.__traceback__)
+            sys.stderr.flush()
+            os._exit(1)
 
 
 def _die_opening(name: str) -> None:

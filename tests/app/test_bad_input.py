@@ -177,7 +177,9 @@ def tiny(desk: Desk) -> Iterator[Path]:
     """A project on a file system of one megabyte; on this machine, or in a namespace, mounting may be forbidden."""
     place = desk.project.parent / "tiny"
     place.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(place)], capture_output=True)
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", place], capture_output=True, check=False
+    )
     if mounted.returncode:
         pytest.skip("nothing can be mounted here")
     yield place
@@ -250,7 +252,7 @@ def test_a_second_process_on_a_session_is_told_who_holds_it(desk: Desk, serve: S
 
 def test_without_a_key_there_are_three_ways_on(desk: Desk) -> None:
     done = desk.run("-p", "hello")
-    assert done.code == 1 or done.code == 2
+    assert done.code == 2
     one_sentence(done.stderr)
     for way in ("ANTHROPIC_API_KEY", "--base-url", "fork demo"):
         assert way in done.stderr

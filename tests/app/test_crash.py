@@ -37,7 +37,7 @@ def finished(desk: Desk) -> None:
     """The session is whole, and what ran ran once."""
     assert desk.findings() == []
     assert lines(desk) in ([], ["once"])
-    assert [] == [text for text in desk.results() if text.startswith(LOST) and lines(desk) == [] and "once" in text]
+    assert [text for text in desk.results() if text.startswith(LOST) and lines(desk) == [] and "once" in text] == []
     results = desk.bodies(ToolResult)
     assert len({result.call for result in results}) == len(results) == 5
     assert len({start.call for start in desk.bodies(ToolStart)}) == len(desk.bodies(ToolStart))

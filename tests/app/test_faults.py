@@ -6,8 +6,8 @@ import pytest
 from app_kit import Desk, by_step, texts
 from conftest import Serve
 
-from forkcli.core.entries import Assistant, Failure, Notice
 from forkcli.core.decide import CUT
+from forkcli.core.entries import Assistant, Failure, Notice
 from forkcli.models.scripted import Fault, Reply, call, fail, reply, say, think
 
 WORDS = "one two three four five six seven eight nine ten"
@@ -121,6 +121,8 @@ def test_a_field_that_is_refused_is_left_out_said_and_remembered(desk: Desk, ser
     server = serve(reply("one"), reply("two"), rejects=("output_config",))
     done = desk.run("-p", "hello", "--effort", "low")
     assert (done.code, done.stdout) == (0, "one\n")
+    assert "output_config" in server.requests[0].body
+    assert "left out" in done.stderr
     first = len(server.requests)
     assert desk.run("-p", "again", "--effort", "low").stdout == "two\n"
     assert len(server.requests) == first + 1
@@ -144,10 +146,13 @@ def test_an_answer_that_is_cut_again_and_again_is_a_limit_and_can_be_resumed(des
     assert desk.run("-c", "-p").stdout.endswith("done\n")
 
 
-def test_a_call_cut_at_the_output_limit_does_not_run(desk: Desk, serve: Serve) -> None:
-    half = Reply([say("I write"), call("bash", command="touch ran")], stop_reason="max_tokens")
+def test_a_whole_call_in_an_answer_that_was_cut_at_the_output_limit_is_run_and_answered(
+    desk: Desk, serve: Serve
+) -> None:
+    half = Reply([call("bash", command="touch ran")], stop_reason="max_tokens")
     server = serve(half, reply("well"))
-    assert desk.run("-p", "tell me").code == 0
+    assert desk.run("-p", "do it").stdout == "well\n"
+    assert (desk.project / "ran").exists()
     assert server.refusals == []
 
 

@@ -81,9 +81,10 @@ def test_fifty_megabytes_of_data_lie_in_a_file_and_cost_no_memory(desk: Desk, se
             capture_output=True,
             text=True,
             timeout=30,
+            check=True,
         )
     assert done.stdout == "long\n"
-    said, peak = done.stderr.rsplit("peak ", 1)
+    peak = done.stderr.rsplit("peak ", 1)[1]
     assert LEAST_RSS_MIB < int(peak) / 1024 <= 150
     (prompt,) = desk.bodies(Prompt)
     (name,) = prompt.files

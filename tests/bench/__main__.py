@@ -10,17 +10,19 @@ from pathlib import Path
 from tests.bench import startup, steady
 from tests.bench.lab import ROOT, Figure, Row, lab
 
+BUSY = 0.5  # load average from which the figures are doubtful
 PAGE = ROOT / "docs/benchmarks.md"
 ROWS = (*startup.ROWS, *steady.ROWS)
 
 
-def table(figures: list[tuple[Row, Figure]]) -> str:
+def table(figures: list[tuple[Row, Figure]], load: float) -> str:
     """The figures as a Markdown table, with where they were taken."""
     lines = ["| what | bar | measured | kept | command |", "|---|---|---|---|---|"]
     for row, figure in figures:
         kept = "yes" if figure.kept else "**no**"
         lines.append(f"| {row.what} | {row.bar} | {figure.text} | {kept} | `python -m tests.bench {row.key}` |")
-    where = f"Python {platform.python_version()}, {platform.system()} {platform.release()}, {os.cpu_count()} cores."
+    machine = f"{platform.system()} {platform.release()}, {os.cpu_count()} cores"
+    where = f"Python {platform.python_version()}, {machine}, load {load:.1f} at the start."
     return "\n".join([*lines, "", where])
 
 
@@ -44,12 +46,15 @@ def main() -> int:
         parser.error(f"no such row: {', '.join(unknown)}")
     if given.write and given.rows:
         parser.error("--write needs all rows: give none")
+    load = os.getloadavg()[0]
+    if load > BUSY:
+        sys.stderr.write(f"the machine is busy (load {load:.1f}): the figures will say more of that than of fork\n")
     figures = []
     for row in [known[key] for key in given.rows] or ROWS:
         with lab() as place:
             figures.append((row, row.measure(place)))
         sys.stderr.write(f"{row.key}: {figures[-1][1].text}\n")
-    text = table(figures)
+    text = table(figures, load)
     sys.stdout.write(text + "\n")
     if given.write:
         write(text)

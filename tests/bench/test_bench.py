@@ -20,7 +20,7 @@ def test_every_row_has_a_key_of_its_own() -> None:
 def test_the_table_replaces_the_old_one_between_its_marks(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text("before\n<!-- table -->\nold\n<!-- /table -->\nafter\n")
-    bench.write(bench.table([(bench.ROWS[0], Figure("1.00 ×", kept=True))]), page)
+    bench.write(bench.table([(bench.ROWS[0], Figure("1.00 ×", kept=True))], 0.1), page)
     text = page.read_text()
     assert text.startswith("before\n<!-- table -->\n| what |")
     assert text.endswith("<!-- /table -->\nafter\n")

@@ -3,9 +3,9 @@
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
+from safety_kit import Strike
 
 from forkcli.errors import ForkError
 from forkcli.models.scripted import call
@@ -30,7 +30,7 @@ Point = Callable[[Path, str], None]
 
 @POINTERS
 def test_a_pointer_at_the_users_keys_does_not_show_them_to_commands(
-    needs_sandbox: None, strike: Callable[..., Any], project: Path, sealed: Path, point: Point
+    needs_sandbox: None, strike: Strike, project: Path, sealed: Path, point: Point
 ) -> None:
     (sealed / ".ssh").mkdir(mode=0o700)
     (sealed / ".ssh/id_ed25519").write_text("PRIVATE")
@@ -63,7 +63,7 @@ def test_a_work_tree_that_is_its_own_git_directory_is_not_taken_for_protected(pr
 
 
 def test_the_way_to_git_data_within_the_project_cannot_be_renamed(
-    needs_sandbox: None, strike: Callable[..., Any], project: Path
+    needs_sandbox: None, strike: Strike, project: Path
 ) -> None:
     (project / "deep/er").mkdir(parents=True)
     (project / ".git").rename(project / "deep/er/data")
@@ -77,9 +77,7 @@ def test_the_way_to_git_data_within_the_project_cannot_be_renamed(
     assert (project / "deep/fine").exists()
 
 
-def test_the_file_tools_write_no_git_data_wherever_the_project_keeps_it(
-    strike: Callable[..., Any], project: Path
-) -> None:
+def test_the_file_tools_write_no_git_data_wherever_the_project_keeps_it(strike: Strike, project: Path) -> None:
     (project / ".git").rename(project / "data")
     (project / ".git").write_text("gitdir: data\n")
     (said,) = strike(call("write", path="data/hooks/pre-commit", content="evil")).results

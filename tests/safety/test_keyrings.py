@@ -2,10 +2,9 @@
 
 import ctypes
 import platform
-from collections.abc import Callable
-from typing import Any
 
 import pytest
+from safety_kit import Strike
 
 from forkcli.models.scripted import call
 
@@ -35,9 +34,7 @@ def numbers() -> tuple[int, int]:
     return found
 
 
-def test_a_command_reads_and_writes_no_keyring(
-    needs_sandbox: None, numbers: tuple[int, int], strike: Callable[..., Any]
-) -> None:
+def test_a_command_reads_and_writes_no_keyring(needs_sandbox: None, numbers: tuple[int, int], strike: Strike) -> None:
     script = ASK.format(add_key=numbers[0], keyctl=numbers[1], search=SEARCH, read=READ, session=SESSION)
     (said,) = strike(call("bash", command=f"python3 -c '{script}'")).results
     assert "TICKET" not in said

@@ -1,6 +1,9 @@
 """clean: looks, then removes; never what is in use, and never half a session."""
 
 import os
+import pty
+import subprocess
+import sys
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -102,3 +105,33 @@ def test_a_name_that_is_no_session_is_never_a_path(folder: Path) -> None:
     with pytest.raises(ForkError):
         remove(folder, CleanView((Leftover(SessionId("../../.."), "", "", 0),)))
     assert folder.is_dir()
+
+
+def on_a_terminal(project: Path, typed: bytes) -> bytes:
+    """What `fork clean` prints on a real terminal where somebody types this."""
+    ours, theirs = pty.openpty()
+    argv = [sys.executable, "-m", "forkcli", "clean"]
+    process = subprocess.Popen(argv, cwd=project, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True)
+    os.close(theirs)
+    os.write(ours, typed)
+    shown = b""
+    while True:
+        try:
+            piece = os.read(ours, 4096)
+        except OSError:  # how Linux says that the other side has closed
+            break
+        if not piece:
+            break
+        shown += piece
+    os.close(ours)
+    assert process.wait(timeout=20) == 0
+    return shown
+
+
+@pytest.mark.parametrize(("typed", "gone"), [(b"y\n", True), (b"\n", False), (b"yesterday\n", False), (b"\x04", False)])
+def test_a_person_is_asked_and_only_yes_removes(folder: Path, typed: bytes, gone: bool) -> None:
+    one = made(folder, finished())
+    shown = on_a_terminal(folder, typed)
+    assert one.id.encode() in shown
+    assert b"for good? [y/N]" in shown
+    assert one.folder.exists() is not gone

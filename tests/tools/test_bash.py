@@ -90,6 +90,17 @@ async def test_the_directory_is_told_only_when_it_changed(desk: Desk) -> None:
     desk.workspace.end = ended("x", cwd=str(desk.root / "src"))
     outcome = await desk.call(BASH, command="cd src")
     assert (text(outcome), outcome.facts.cwd) == ("x\n[cwd: src]", str(desk.root / "src"))
+    desk.cwd = str(desk.root / "src")
+    desk.workspace.end = ended("x", cwd=str(desk.root))
+    outcome = await desk.call(BASH, command="cd ..")
+    assert text(outcome) == "x\n[cwd: the project's root]"
+
+
+async def test_the_path_of_the_whole_output_works_where_the_shell_stands(desk: Desk) -> None:
+    desk.workspace.end = ended("w" * 30_700, cwd=str(desk.root / "src"))
+    outcome = await desk.call(BASH, command="cd src; x")
+    assert f"all of it: {desk.root}/.fork/sessions/s/agents/main/outputs/bash-1.txt …]" in text(outcome)
+    assert outcome.facts.output_file == ".fork/sessions/s/agents/main/outputs/bash-1.txt"
 
 
 async def test_network_is_asked_for_with_the_command_and_the_reason(desk: Desk) -> None:
@@ -221,6 +232,7 @@ async def test_a_background_job_is_told_with_its_id_its_file_and_its_first_words
     stopped = await desk.call(BASH, stop="j1")
     assert text(stopped).startswith("[job j1 stopped after ")
     assert text(stopped).endswith("Its last output:\nso far")
+    assert stopped.facts.job_over
     assert desk.jobs.running == {}
     assert desk.told == []
 
@@ -231,7 +243,9 @@ async def test_a_job_that_dies_at_once_says_so(desk: Desk) -> None:
     outcome = await desk.call(BASH, command="serve", background=True)
     assert text(outcome).startswith("[job j1 has already ended; its output: ")
     assert text(outcome).endswith("serve: command not found\n[exit 127]")
-    assert [message.job for message in desk.told] == ["j1"]
+    assert (outcome.facts.exit_code, outcome.facts.job, outcome.facts.job_over) == (127, "j1", True)
+    await asyncio.sleep(0.01)
+    assert desk.told == [], "its end is told once"
 
 
 async def test_a_job_unknown_to_stop_is_answered_with_those_that_run(desk: Desk) -> None:

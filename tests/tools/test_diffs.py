@@ -7,7 +7,7 @@ from pathlib import Path
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from forkcli.tools.diffs import unified
+from forkcli.tools.diffs import MAX_LINES, unified
 
 texts = st.lists(st.sampled_from(["a", "b", "c", "", "d"]), max_size=40).flatmap(
     lambda lines: st.sampled_from(["\n".join(lines), "".join(f"{line}\n" for line in lines)])
@@ -45,3 +45,10 @@ def test_the_worst_texts_take_little_time() -> None:
     unified("x\n" * 500_000, "y\n" * 500_000, "f")
     unified("".join(f"{n}\n" for n in range(200_000)), "".join(f"{n}\n" for n in range(1, 200_001)), "f")
     assert time.monotonic() - began < 5
+
+
+def test_a_cut_diff_says_how_much_it_leaves_out() -> None:
+    diff = unified("a\n" * 1000, "b\n" * 1500, "f").splitlines()
+    assert len(diff) == 2 + MAX_LINES + 1
+    assert diff[-1] == "[… the diff goes on: +1500 -601]"
+    assert not unified("a\n", "b\n" * (MAX_LINES - 2), "f").endswith("]\n")

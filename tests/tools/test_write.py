@@ -109,8 +109,16 @@ async def test_a_long_diff_ends_by_saying_so(desk: Desk) -> None:
     assert outcome.facts.diff is not None
     lines = outcome.facts.diff.splitlines()
     assert len(lines) == 2 + 401
-    assert lines[-1] == "[… the diff goes on]"
+    assert lines[-1] == "[… the diff goes on: +4601 -0]"
 
 
 def test_writing_never_only_reads() -> None:
     assert not WRITE.only_reads({"path": "x", "content": ""})
+
+
+async def test_a_path_is_never_relative_to_the_directory_of_the_shell_and_that_is_said(desk: Desk) -> None:
+    desk.cwd = str(desk.root / "src")
+    outcome = await desk.call(WRITE, path="a.txt", content="x")
+    assert (desk.root / "a.txt").read_text() == "x"
+    assert text(outcome).endswith("The path is relative to the project's root; the shell stands in `src`.")
+    assert "shell" not in text(await desk.call(WRITE, path=str(desk.root / "b.txt"), content="x"))

@@ -79,7 +79,7 @@ def test_a_stream_that_broke_before_any_text_says_nothing() -> None:
 def test_a_retry_counts_down_and_goes_when_text_comes() -> None:
     watched = Watched()
     watched.on(ev.StepStarted(MAIN, 1), ev.RetryWait(MAIN, 8.0, 1, "overloaded"))
-    assert watched.live()[-1] == "! overloaded · sending again in 8 s (attempt 2) · esc gives up"
+    assert watched.live()[-1] == "! sending again in 8 s (attempt 2) · esc gives up · overloaded"
     watched.clock.now += 5
     assert "in 3 s" in watched.live()[-1]
     watched.on(delta("x"))

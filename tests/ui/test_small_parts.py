@@ -95,7 +95,7 @@ def test_a_terminal_without_utf8_gets_ascii_signs_alone() -> None:
 def test_a_diff_has_line_numbers_of_the_side_it_speaks_of() -> None:
     diff = "--- a/x\n+++ b/x\n@@ -9,3 +9,3 @@ def f\n a\n-b\n+c\n d\n@@ -40 +40 @@\n-x\n+y\n"
     assert rows(_group(diff_lines(diff, Look()))) == [
-        "x",
+        "x · +2 −2",
         " … def f",
         " 9   a",
         "10 − b",
@@ -117,11 +117,80 @@ def test_lines_that_look_like_headers_inside_a_hunk_are_content() -> None:
     assert [line.sign for line in parse(diff)] == ["f", "@", "-", "+", " "]
 
 
+GIT_DIFF = """diff --git a/big.py b/big.py
+index 0824b4d..0812973 100644
+--- a/big.py
++++ b/big.py
+@@ -5,2 +5,2 @@ def f():
+ kept
+-old
++new
+diff --git a/old name b/new name
+similarity index 100%
+rename from old name
+rename to new name
+diff --git a/run b/run
+old mode 100644
+new mode 100755
+diff --git a/gone b/gone
+deleted file mode 100644
+index 0824b4d..0000000
+--- a/gone
++++ /dev/null
+@@ -1 +0,0 @@
+-x
+diff --git a/pic.png b/pic.png
+index 0824b4d..0812973 100644
+Binary files a/pic.png and b/pic.png differ
+diff --git a/made b/made
+new file mode 100644
+--- /dev/null
++++ b/made
+@@ -0,0 +1 @@
++y
+
+Untracked files:
+  new/
+"""
+
+
+def test_what_git_says_of_files_is_told_in_words_and_what_follows_the_last_hunk_is_no_content() -> None:
+    assert rows(_group(diff_lines(GIT_DIFF, Look()))) == [
+        "big.py · +1 −1",
+        "… def f():",
+        "5   kept",
+        "6 − old",
+        "6 + new",
+        "",
+        "new name (was old name)",
+        "",
+        "run (mode 100755)",
+        "",
+        "gone (deleted) · +0 −1",
+        "1 − x",
+        "",
+        "pic.png",
+        "Binary files a/pic.png and b/pic.png differ",
+        "",
+        "made (new) · +1 −0",
+        "1 + y",
+        "",
+        "Untracked files:",
+        "  new/",
+    ]
+
+
 def test_a_long_diff_is_cut_and_says_so() -> None:
     diff = "@@ -0,0 +1,100 @@\n" + "".join(f"+line {n}\n" for n in range(100))
     shown = rows(_group(diff_lines(diff, Look(), limit=10)))
     assert len(shown) == 10
     assert shown[-1] == "… 91 more lines"
+
+
+def test_the_lines_that_a_cut_diff_leaves_out_are_counted() -> None:
+    diff = "--- /dev/null\n+++ b/x\n@@ -0,0 +1,1000 @@\n" + "+x\n" * 400 + "[… the diff goes on: +600 -0]\n"
+    assert counts(diff) == (1000, 0)
+    assert rows(_group(diff_lines(diff, Look(), limit=40, files=False)))[-1] == "… 961 more lines"
 
 
 @given(st.text(max_size=200))

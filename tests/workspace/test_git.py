@@ -13,6 +13,7 @@ import pytest
 
 from forkcli.errors import ForkError
 from forkcli.workspace.git import diff, git_state, quick_branch, quick_state
+from forkcli.workspace.untracked import MOST_FILES
 
 
 def _git(folder: Path, *words: str) -> str:
@@ -232,3 +233,35 @@ async def test_a_huge_diff_is_cut(project: Path) -> None:
     text = await diff(project)
     assert "[cut after 4 MiB]" in text
     assert len(text) < 5_000_000
+
+
+async def test_small_untracked_files_are_shown_whole_and_the_others_by_name(project: Path, tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("hidden\n")
+    (project / "new").mkdir()
+    (project / "new" / "a.py").write_text("one\ntwo")
+    (project / "new" / "empty").touch()
+    (project / "large").write_text("x\n" * 20_000)
+    (project / "binary").write_bytes(b"\0\1")
+    (project / "link").symlink_to(secret)
+    os.mkfifo(project / "pipe")
+    text = await diff(project)
+    assert "+++ b/new/a.py\n@@ -0,0 +1,2 @@\n+one\n+two\n\\ No newline at end of file\n" in text
+    assert "diff --git a/new/empty b/new/empty\nnew file mode 100644\n" in text
+    assert all(word not in text for word in ("hidden", "+x", "b/binary", "b/pipe"))
+    assert text.endswith("Untracked files:\n  binary\n  large\n  link\n  new/\n")
+
+
+async def test_the_diff_of_untracked_files_makes_them(project: Path, tmp_path: Path) -> None:
+    (project / "new file").write_text("one\n\ntwo\n")
+    patch = (await diff(project)).split("\nUntracked files:")[0] + "\n"
+    other = tmp_path / "other"
+    other.mkdir()
+    subprocess.run(["git", "apply", "-"], cwd=other, input=patch, text=True, check=True)
+    assert (other / "new file").read_text() == "one\n\ntwo\n"
+
+
+async def test_many_untracked_files_make_a_bounded_diff(project: Path) -> None:
+    for number in range(150):
+        (project / f"f{number}").write_text("x\n")
+    assert (await diff(project)).count("diff --git") == MOST_FILES

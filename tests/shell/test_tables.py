@@ -1,0 +1,67 @@
+"""What the verbs print for people: sanitized, whole in a pipe, and within the columns of a terminal."""
+
+import unicodedata
+
+import pytest
+
+from forkcli.core.entries import Usage
+from forkcli.core.ids import AgentId, Seq, SessionId
+from forkcli.core.views import AgentRow, CheckView, FilesView, FindingView, HealthRow, HealthView, SessionRow, TreeView
+from forkcli.ui import tables
+
+ID = SessionId("20261122-0925-k3f")
+HOSTILE = "\x1b]0;owned\x07 \u202e evil\nsecond line"
+WIDE = "修复登录错误" * 20
+
+
+def columns(line: str) -> int:
+    return sum(2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in line)
+
+
+def session(title: str) -> SessionRow:
+    return SessionRow(ID, title, "2026-11-22T09:25:00Z", "2026-11-22T10:25:00Z", "done", 1, 0.42)
+
+
+def agent(name: str, parent: str | None = None, task: str = "fix it") -> AgentRow:
+    files = FilesView(changed=("src/a.py",))
+    above = AgentId(parent) if parent else None
+    return AgentRow(AgentId(name), "fork", above, Seq(4), "done", task, 12, Usage(1000, 300, 50_000), 0.42, 0.99, files)
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 200])
+@pytest.mark.parametrize("title", [HOSTILE, WIDE, "x" * 500, ""])
+def test_no_line_is_wider_than_the_terminal(width: int, title: str) -> None:
+    shown = tables.sessions([session(title)], width) + tables.tree(TreeView(ID, (agent("main", task=title),)), width)
+    health = HealthView(True, (HealthRow("model", "note", "a word " * 60, "another word " * 30),))
+    shown += tables.health(health, width)
+    assert [line for line in shown.splitlines() if columns(line) > width] == []
+    assert not {"\x1b", "\x07", "\u202e"} & set(shown)
+
+
+def test_a_pipe_gets_everything_in_one_line_each() -> None:
+    shown = tables.sessions([session("x" * 150), session(HOSTILE)], None)
+    assert "x" * 150 in shown
+    assert len(shown.splitlines()) == 3
+    assert "$0.42" in shown
+
+
+def test_children_stand_below_their_parent_and_set_off() -> None:
+    view = TreeView(ID, (agent("main"), agent("f1", "main"), agent("f2", "f1"), agent("s9", "f404")))
+    names = [line for line in tables.tree(view, 100).splitlines() if "steps" in line]
+    assert [line.index(line.strip()[0]) for line in names] == [0, 2, 4, 0]
+
+
+def test_a_check_says_whether_it_is_whole() -> None:
+    assert "whole" in tables.check(CheckView(ID, True, 2, ()))
+    damage = FindingView(AgentId("main"), "error", f"line 4: {HOSTILE}")
+    shown = tables.check(CheckView(ID, False, 1, (damage,)))
+    assert shown.splitlines()[-1].endswith("damaged")
+    assert "\x1b" not in shown
+
+
+@pytest.mark.parametrize(
+    ("number", "shown"),
+    [(0, "0 bytes"), (1023, "1023 bytes"), (1536, "1.5 KiB"), (50 << 20, "50 MiB"), (3 << 50, "3072.0 TiB")],
+)
+def test_sizes_are_for_people(number: int, shown: str) -> None:
+    assert tables.size(number) == shown
