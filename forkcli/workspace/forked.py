@@ -130,6 +130,7 @@ class ForkWorkspace(PlainWorkspace):
 
     kind: Kind
     notes: tuple[str, ...]  # what is not as in the parent, in sentences for the model
+    _sandbox: ForkContainment | None
 
     def __init__(
         self,
@@ -141,27 +142,39 @@ class ForkWorkspace(PlainWorkspace):
         enter: Enter = tuple,
         access: Access = "write",
     ) -> None:
-        add_dirs = parent.roots[1:]
-        sandbox = ForkContainment(plan, add_dirs, parent.environ, parent.containment, enter)
-        holder = sandbox.holder()
-        roots = (plan.root, *add_dirs)
-        super().__init__(roots, parent.environ, sandbox, Files(roots, {plan.root: seen_by(holder, plan.root)}))
         self.kind = kind
         self.notes = tuple(notes)
         self.plan = plan
         self.entered_from = enter
-        self._sandbox = sandbox
         self._access = access
-        sandbox.opened = self._reopen
+        self._sandbox = None
+        if kind == "view" and not isinstance(parent, ForkWorkspace):  # the project's own files, as they are
+            sandbox = None if parent.containment is None else Containment(parent.roots, parent.environ)
+            super().__init__(parent.roots, parent.environ, sandbox)
+            return
+        add_dirs = parent.roots[1:]
+        self._sandbox = ForkContainment(plan, add_dirs, parent.environ, parent.containment, enter)
+        try:
+            files = Files(parent.roots, {plan.root: seen_by(self._sandbox.holder(), plan.root)})
+        except ForkError:
+            self._sandbox.close()
+            raise
+        super().__init__(parent.roots, parent.environ, self._sandbox, files)
+        self._sandbox.opened = self._reopen
 
     @property
     def seen(self) -> Path:
         """The fork's root as this process can open it. Not a path to resolve, nor to give to git."""
-        return seen_by(self._sandbox.holder(), self.root)
+        return self.root if self._sandbox is None else seen_by(self._sandbox.holder(), self.root)
+
+    @property
+    def holder_pid(self) -> int | None:
+        """The process that keeps the fork's view; None for a view that is the project itself."""
+        return None if self._sandbox is None else self._sandbox.holder().pid
 
     def enter(self) -> tuple[str, ...]:
         """The argv prefix that runs a program among the fork's files, with the machine's network."""
-        return self._sandbox.holder().enter(net=True)
+        return () if self._sandbox is None else self._sandbox.holder().enter(net=True)
 
     def git_run(self, argv: Sequence[str], env: Mapping[str, str], stdin: bytes = b"") -> GitResult:
         """Run a git (program first, by its absolute path) where the fork's files have their own paths.

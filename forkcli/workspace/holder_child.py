@@ -19,7 +19,8 @@ from pathlib import Path
 
 _NEWNS, _NEWUSER, _NEWNET = 0x00020000, 0x10000000, 0x40000000
 _SIOCSIFFLAGS, _IFF_UP_RUNNING = 0x8914, 0x41
-_RDONLY, _NOSUID_NODEV, _REMOUNT, _BIND, _RECURSIVE, _PRIVATE = 1, 2 | 4, 32, 4096, 16384, 1 << 18
+_RDONLY, _NOSUID_NODEV, _BIND, _RECURSIVE, _PRIVATE = 1, 2 | 4, 4096, 16384, 1 << 18
+_MOUNT_SETATTR, _AT_FDCWD, _AT_RECURSIVE, _ATTR_RDONLY = 442, -100, 0x8000, 1  # the same numbers everywhere
 _PLACE = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _IDS = ("uid", "gid")
 SCRATCH_OPTIONS = b"mode=0755,size=2g"
@@ -39,6 +40,12 @@ class _Kernel:
     def mount(self, source: bytes, target: str, kind: bytes, flags: int, options: bytes = b"") -> None:
         told = f"mount {kind.decode() or 'bind'} on {target}"
         self._checked(told, self._libc.mount(source, os.fsencode(target), kind or None, flags, options or None))
+
+    def make_read_only(self, target: str) -> None:
+        change = struct.pack("=QQQQ", _ATTR_RDONLY, 0, 0, 0)
+        arguments = (ctypes.c_long(_MOUNT_SETATTR), _AT_FDCWD, os.fsencode(target), _AT_RECURSIVE, change)
+        result = self._libc.syscall(*arguments, ctypes.c_size_t(len(change)))
+        self._checked(f"make {target} read-only", result)
 
     def _checked(self, told: str, result: int) -> None:
         if result != 0:
@@ -101,7 +108,13 @@ class _Mounter:
         if self._steps:
             self._kernel.mount(b"", "/", b"", _RECURSIVE | _PRIVATE)
         todo: dict[str, Callable[..., None]]
-        todo = {"overlay": self._overlay, "through": self._through, "bind": self._bind, "mask": self._mask}
+        todo = {
+            "overlay": self._overlay,
+            "through": self._through,
+            "bind": self._bind,
+            "lock": self._lock,
+            "mask": self._mask,
+        }
         for name, *paths in self._steps:
             todo[name](*paths)
 
@@ -125,6 +138,11 @@ class _Mounter:
 
     def _bind(self, target: str, source: str) -> None:
         self._kernel.mount(self._named(source), target, b"", _BIND | _RECURSIVE)
+
+    def _lock(self, target: str, source: str) -> None:
+        """Show `source` at `target`, and let nothing be written there."""
+        self._bind(target, source)
+        self._kernel.make_read_only(target)
 
     def _mask(self, target: str) -> None:
         self._kernel.mount(b"tmpfs", target, b"tmpfs", _NOSUID_NODEV | _RDONLY, _EMPTY)

@@ -82,6 +82,12 @@ def remove(layers: Path, environ: Mapping[str, str] | None = None) -> None:
                 raise ForkError(f"{folder} could not be removed: {error.strerror}", kind=Kind.STORAGE) from error
 
 
+def clear(folder: Path) -> None:
+    """Remove a directory and all in it, if there is one. Raises OSError."""
+    if is_real_dir(folder):
+        _remove_tree(folder)
+
+
 def _remove_tree(folder: Path) -> None:
     """Empty the directory and remove it. No link is followed.
 

@@ -30,6 +30,7 @@ class Below:
 
     stacks: Mapping[Path, tuple[Path, ...]]
     hidden: tuple[Path, ...] = ()
+    locked: tuple[Path, ...] = ()
     enter: Enter = tuple
     notes: tuple[str, ...] = ()
 
@@ -47,7 +48,8 @@ def open_overlay(parent: PlainWorkspace, layers: Path) -> ForkWorkspace:
     targets += [str(target) for target in below.stacks if str(target) not in targets]
     found = [layered(place / str(targets.index(str(target))), target, stack) for target, stack in below.stacks.items()]
     hidden = (*below.hidden, *(() if place != layers else (layers,)))
-    workspace = ForkWorkspace("overlay", parent, Plan(root, tuple(found), hidden), notes=below.notes, enter=below.enter)
+    plan = Plan(root, tuple(found), hidden, below.locked)
+    workspace = ForkWorkspace("overlay", parent, plan, notes=below.notes, enter=below.enter)
     if record.get("targets") != targets:
         write_record(layers, {"kind": "overlay", "elsewhere": place != layers, "targets": targets})
     return workspace
@@ -82,7 +84,7 @@ def below_fork(parent: ForkWorkspace) -> Below:
     stacks = {layer.target: layer.stack for layer in parent.plan.layers}
     if parent.root not in stacks:
         raise ForkError("an agent with read access has no files of its own that could be forked")
-    return Below(stacks, parent.plan.hidden, parent.entered_from, parent.notes)
+    return Below(stacks, parent.plan.hidden, parent.plan.locked, parent.entered_from, parent.notes)
 
 
 def where(layers: Path, record: Mapping[str, object], environ: Mapping[str, str]) -> Path:

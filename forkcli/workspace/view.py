@@ -40,6 +40,7 @@ class Plan:
     root: Path
     layers: tuple[Layer, ...] = ()
     hidden: tuple[Path, ...] = ()  # directories that look empty
+    locked: tuple[Path, ...] = ()  # directories of the parent's that are seen, and read-only
 
     def steps(self) -> list[str]:
         """What the holder mounts, parents before what lies in them."""
@@ -48,6 +49,7 @@ class Plan:
             scratch = self.root / ".fork"
             words.append((len(scratch.parts), ["bind", str(scratch), str(scratch)]))
         words += [(len(path.parts), ["mask", str(path)]) for path in self.hidden]
+        words += [(len(path.parts), ["lock", str(path), str(path)]) for path in self.locked]
         return [word for _, step in sorted(words, key=lambda step: step[0]) for word in step]
 
 
