@@ -22,7 +22,8 @@ async def fork_task(session: Session, task: str) -> AgentId:
 def fork_conversation(session: Session, at: Seq | None = None) -> AgentId:
     """A new fork of the agent in focus, which is left as it is; the focus moves to the fork. Returns its id.
 
-    It begins at checkpoint `at`, or at the newest entry; its own line 1 says so, nothing else does. Raises ForkError for a number that is no checkpoint.
+    It begins at checkpoint `at`, or at the newest entry; its own line 1 says so, nothing else does. Raises ForkError
+    for a number that is no checkpoint.
     """
     above = session.agent
     if at is not None:

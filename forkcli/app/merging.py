@@ -46,7 +46,7 @@ class Merging:
             self.bases[key] = asyncio.create_task(self._note(parent, rig, seq))
 
     async def base(self, parent: Agent, rig: Rig, seq: Seq) -> str:
-        """The snapshot of the parent's files at entry `seq`; taken now if a crash came before it was. Raises ForkError."""
+        """The snapshot of the parent's files at entry `seq`, taken now if a crash came first. Raises ForkError."""
         if seq in parent.history.trees:
             return parent.history.trees[seq]
         self.note(parent, rig, seq)
@@ -90,6 +90,10 @@ class Merging:
         await asyncio.to_thread(self.snapshots.begin, self._name(child.id), base, self._name(parent.id))
         return (await self._take(child.id, own)).tree
 
+    async def diff(self, base: str, tree: str) -> str:
+        """What a child changed, as a unified diff."""
+        return await asyncio.to_thread(self.snapshots.diff, base, tree)
+
     # --- how it comes back --------------------------------------------------------------------------------------------
 
     async def bring(self, parent: Agent, rig: Rig, fork: Fork, report: Report) -> Merge:
@@ -127,4 +131,3 @@ class Merging:
             await asyncio.to_thread(self.snapshots.export, tree, paths, where / name)
         shown = str(where.relative_to(self.project))
         return Merge(report.agent, "conflict", tuple(paths[:SHOWN]), shown)
-

@@ -70,6 +70,10 @@ class ForkNursery:
             return None
         if fork.merge == "none":
             return Merge(report.agent, "kept")
+        return await self.bring(parent, rig, fork, report)
+
+    async def bring(self, parent: Agent, rig: Rig, fork: Fork, report: Report) -> Merge:
+        """The same, also for a child that was to keep them."""
         return await self.merging.bring(parent, rig, fork, report)
 
     async def _workspace(self, parent: Agent, rig: Rig, fork: Fork, child: Child, folder: Path) -> Workspace:

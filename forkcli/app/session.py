@@ -17,6 +17,7 @@ from forkcli.engine.fleet import Fleet
 from forkcli.engine.loop import run_turn
 from forkcli.engine.ports import AgentFiles
 from forkcli.engine.rig import Rig
+from forkcli.errors import ForkError
 from forkcli.models.catalog import full_name
 from forkcli.store.agent_files import AgentDir, create_agent, open_agent
 from forkcli.store.lock import SessionLock, lock_session
@@ -32,6 +33,7 @@ class Session:
     rig: Rig
     lock: SessionLock
     fleet: Fleet
+    merging: Merging
     opened: dict[AgentId, tuple[Agent, Rig]] = field(default_factory=dict)
 
     @property
@@ -49,6 +51,18 @@ class Session:
     def prompt_file(self) -> Path:
         """The first prompt, verbatim."""
         return self.around.scratch.prompt_file(self.id)
+
+    async def diff_of(self, name: str) -> str:
+        """What a fork of the agent in focus changed, as a unified diff. Raises ForkError where that is not known."""
+        child = AgentId(name)
+        history = self.agent.history
+        fork, report = history.forks.get(child), history.reports.get(child)
+        if fork is None:
+            raise ForkError(f"{self.agent.id} has no fork {name!r}", f"its forks: {', '.join(history.forks) or 'none'}")
+        base = history.trees.get(fork.from_seq)
+        if report is None:
+            raise ForkError(f"{name} has not ended yet", f"`/go {name}` shows what it does")
+        return await self.merging.diff(base, report.tree) if base and report.tree else ""
 
     async def close(self) -> None:
         """End what still runs, children and background jobs too, and let go of the files."""
@@ -96,7 +110,7 @@ def _joined(around: Surroundings, session: SessionId, files: AgentDir, history: 
     nursery = ForkNursery(around, session, merging)
     fleet = Fleet(nursery, run_turn, next_number=nursery.next_number(history))
     rig.fleet = fleet
-    return Session(around, session, agent, rig, lock, fleet)
+    return Session(around, session, agent, rig, lock, fleet, merging)
 
 
 def _apply(settings: Settings, agent: Agent) -> None:

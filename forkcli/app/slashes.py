@@ -13,6 +13,7 @@ from forkcli.commands.tree import session_tree
 from forkcli.core.budget import share
 from forkcli.core.decide import is_unfinished
 from forkcli.core.entries import Access, AccessChange, ModelChange, Usage
+from forkcli.core.forking import files_of
 from forkcli.core.ids import AgentId
 from forkcli.core.views import TreeView
 from forkcli.errors import ForkError, Kind
@@ -145,7 +146,11 @@ async def _history(driver: ReplDriver, _rest: str) -> Shown:
     return Pager(str(path.relative_to(driver.around.settings.project)), path.read_text("utf-8", "replace"))
 
 
-async def _diff(driver: ReplDriver, _rest: str) -> Shown:
+async def _diff(driver: ReplDriver, rest: str) -> Shown:
+    if rest:
+        session = await driver.open()
+        text = await session.diff_of(rest)
+        return Diff(text) if text.strip() else Lines(f"{rest} changed no file.")
     text = await diff(driver.around.settings.project)
     return Diff(text) if text.strip() else Lines("No file differs from the last commit.")
 
@@ -216,6 +221,14 @@ async def _stop(driver: ReplDriver, rest: str) -> Shown:
     return Lines(f"{name} is stopped." if stop_agent(session, name) else f"{name} does not run.")
 
 
+async def _merge(driver: ReplDriver, rest: str) -> Shown:
+    session = await driver.open()
+    if session.agent.task is not None:
+        raise ForkError(f"{session.agent.id} is at work", "merge when it has stopped, or let it use its `merge` tool")
+    merge = await session.fleet.merge(session.agent, session.rig, rest)
+    return Lines(f"Files of {merge.agent}: {files_of(merge)}.")
+
+
 async def _agents(driver: ReplDriver, _rest: str) -> Shown:
     rows = agents_of(driver).agents
     cells = tuple(
@@ -257,12 +270,13 @@ TABLE: tuple[tuple[str, str, str, Handler], ...] = (
     ("go", "[AGENT]", "move to another agent", _go),
     ("agents", "", "the agents and how they stand", _agents),
     ("tree", "", "the agents as a tree", _tree),
+    ("merge", "AGENT", "bring the files of a fork that kept them into yours", _merge),
     ("tell", "AGENT TEXT", "leave a message for an agent", _tell),
     ("stop", "[AGENT]", "stop an agent; what it has is its report", _stop),
     ("context", "", "what fills the context", _context),
     ("cost", "", "tokens and dollars so far", _cost),
     ("history", "", "everything that happened, in a pager", _history),
-    ("diff", "", "what differs from the last commit", _diff),
+    ("diff", "[AGENT]", "what differs from the last commit, or what a fork changed", _diff),
     ("continue", "", "finish a turn that was stopped or failed", _continue),
     ("resume", "[SESSION]", "go on with another session", _resume),
     ("new", "", "begin a new session", _new),

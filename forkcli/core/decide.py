@@ -35,7 +35,7 @@ class RunTools:
 
 @dataclass(frozen=True, slots=True)
 class AnswerLost:
-    """Answer calls that are not run: started by a process that is gone, or, not `started`, of an answer that was cut."""
+    """Answer calls that are not run: started by a process that is gone, or (not `started`) of a cut answer."""
 
     calls: tuple[CallId, ...]
     started: bool = True

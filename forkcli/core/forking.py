@@ -107,12 +107,13 @@ def _one(child: Child, report: Report, merge: Merge | None) -> str:
         facts.append(f"${report.cost_usd:.4f}")
     if report.first_cache_share is not None:
         facts.append(f"{report.first_cache_share:.1%} of its first request from the cache")
-    files = f' files="{_files(merge)}"' if merge else ""
+    files = f' files="{files_of(merge)}"' if merge else ""
     about = f'<report from="{child.agent}" status="{", ".join(facts)}"{files}>'
     return f"{about}\n{quoted(report.text)}\n</report>"
 
 
-def _files(merge: Merge) -> str:
+def files_of(merge: Merge) -> str:
+    """What became of a child's files, in words."""
     paths = " ".join(quoted(path) for path in merge.paths[:50])
     match merge.outcome:
         case "merged":

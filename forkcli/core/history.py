@@ -179,8 +179,9 @@ class History:
                 self._report(body)
             case e.Snapshot(of_seq=seq, tree=tree):
                 self.trees.setdefault(seq, tree)
-            case e.Merge():
-                self.merges.setdefault(body.agent, body)
+            case e.Merge(agent=child):
+                if child not in self.merges or self.merges[child].outcome in {"kept", "conflict"}:
+                    self.merges[child] = body
             case e.ModelChange(model=model, effort=effort):
                 self.model, self.effort = model, effort
             case e.AccessChange(access=access, net=net):

@@ -54,6 +54,10 @@ class Nursery(Protocol):
         """Bring a child's files into its parent's workspace; None for a child that has none of its own."""
         ...
 
+    async def bring(self, parent: Agent, rig: Rig, fork: Fork, report: Report) -> Merge:
+        """The same, also for a child that was to keep them."""
+        ...
+
 
 class RunTurn(Protocol):
     """The loop: `engine.loop.run_turn`, handed in since the loop itself starts agents."""
@@ -213,6 +217,24 @@ class Fleet:
                 merge = Merge(child.agent, "kept")
             if merge is not None:
                 parent.record(merge)
+
+    async def merge(self, parent: Agent, rig: Rig, name: str) -> Merge:
+        """Bring the files of a child that kept them (or was in conflict) into its parent's. Raises ForkError."""
+        history = parent.history
+        child = AgentId(name)
+        fork, report = history.forks.get(child), history.reports.get(child)
+        if fork is None:
+            raise ForkError(f"{parent.id} has no fork {name!r}", f"its forks: {', '.join(history.forks) or 'none'}")
+        if report is None:
+            raise ForkError(f"{name} has not ended yet", "its files can be merged when it has reported")
+        before = history.merges.get(child)
+        if before is not None and before.outcome == "merged":
+            raise ForkError(f"the files of {name} were merged already")
+        if not report.tree:
+            raise ForkError(f"{name} has no files of its own")
+        merge = await self.nursery.bring(parent, rig, fork, report)
+        parent.record(merge)
+        return merge
 
     def _answer_stopped(self, parent: Agent, fork: Fork, call: CallId) -> None:
         """After a stop by the user: the call is answered with what the children reported when they were stopped."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from forkcli.core.context import Context
-from forkcli.core.entries import Access, Body, Entry, ToolFacts, Usage
+from forkcli.core.entries import Access, Body, Entry, Merge, ToolFacts, Usage
 from forkcli.core.events import Event
 from forkcli.core.ids import AgentId
 from forkcli.core.messages import Block, Json, Message
@@ -303,6 +303,11 @@ class ForkOrder:
 async def no_forks(_wanted: ForkOrder) -> None:
     """Where no fleet is."""
     raise ForkError("no agents can be started here")
+
+
+async def no_merges(_agent: str) -> Merge:
+    """Where no fleet is."""
+    raise ForkError("there are no forks here")
 
 
 @dataclass(slots=True)

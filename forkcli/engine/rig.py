@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from forkcli.core.budget import Limits
+from forkcli.core.entries import Merge
 from forkcli.core.ids import CallId
 from forkcli.engine.agent import Agent, Approvals, Stop
 from forkcli.engine.gate import Gate
@@ -36,6 +37,10 @@ class FleetPort(Protocol):
 
     async def gather(self, parent: Agent, rig: "Rig", calls: Sequence[CallId]) -> None:
         """Wait for the children of these calls and answer the calls."""
+        ...
+
+    async def merge(self, parent: Agent, rig: "Rig", name: str) -> Merge:
+        """Bring the files of a child that kept them into its parent's."""
         ...
 
     async def next_report(self, parent: Agent) -> bool:

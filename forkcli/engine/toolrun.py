@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
-from forkcli.core.entries import ToolFacts, ToolResult, ToolStart
+from forkcli.core.entries import Merge, ToolFacts, ToolResult, ToolStart
 from forkcli.core.events import CallOutput, CallStarted
 from forkcli.core.ids import CallId
 from forkcli.core.messages import Block, text_block
@@ -145,6 +145,7 @@ def tool_env(agent: Agent, rig: Rig, key: CallId = NO_CALL, output: Callable[[st
         output=output,
         jobs=rig.jobs,
         fork=partial(_order, agent, rig, key),
+        merge=partial(_merge, agent, rig),
     )
 
 
@@ -152,6 +153,12 @@ async def _order(agent: Agent, rig: Rig, key: CallId, wanted: ForkOrder) -> None
     if rig.fleet is None:
         raise ForkError("no agents can be started here")
     await rig.fleet.order(agent, rig, key, wanted)
+
+
+async def _merge(agent: Agent, rig: Rig, name: str) -> Merge:
+    if rig.fleet is None:
+        raise ForkError("there are no forks here")
+    return await rig.fleet.merge(agent, rig, name)
 
 
 def _said(call: Block, text: str, *, is_error: bool, ms: int = 0) -> ToolResult:
