@@ -324,9 +324,8 @@ class ToolEnv:
     approve: Callable[[Question], Awaitable[bool]]  # asks, records the answer, remembers `always`
     output: Callable[[str], None]  # live output for the screen
     jobs: "Jobs"
-    fork: Callable[
-        [ForkOrder], Awaitable[None]
-    ]  # puts the order on record; the call is answered when they have reported
+    fork: Callable[[ForkOrder], Awaitable[None]] = no_forks  # the order goes on record; the fleet answers the call
+    merge: Callable[[str], Awaitable[Merge]] = no_merges  # brings the files of a child that kept them
 
 
 class Jobs(Protocol):
