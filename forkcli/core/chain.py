@@ -10,13 +10,13 @@ T = TypeVar("T")
 
 
 class Chain(Sequence[T], Generic[T]):
-    """The first `shared` items of `base`, then its own. Reading an item costs as many hops as there are forks above."""
+    """The first `shared` items of `base` (all, if not said), then its own. Reading an item costs as many hops as there are forks above."""
 
     __slots__ = ("base", "own", "shared")
 
-    def __init__(self, base: "Chain[T] | None" = None) -> None:
+    def __init__(self, base: "Chain[T] | None" = None, shared: int | None = None) -> None:
         self.base = base
-        self.shared = 0 if base is None else len(base)
+        self.shared = shared if shared is not None else 0 if base is None else len(base)
         self.own: list[T] = []
 
     def append(self, item: T) -> None:
@@ -66,9 +66,9 @@ class Names:
 
     __slots__ = ("base", "own", "shared")
 
-    def __init__(self, base: "Names | None" = None) -> None:
+    def __init__(self, base: "Names | None" = None, shared: int | None = None) -> None:
         self.base = base
-        self.shared = 0 if base is None else len(base.own)
+        self.shared = shared if shared is not None else 0 if base is None else len(base.own)
         self.own: dict[str, int] = {}  # name -> place, so that later names of a base can be told apart
 
     def update(self, names: Iterable[str]) -> None:

@@ -67,6 +67,7 @@ class History:
         self.forks: dict[AgentId, e.Fork] = {}  # by the child's id
         self.reports: dict[AgentId, e.Report] = {}
         self.merges: dict[AgentId, e.Merge] = {}
+        self.lent: frozenset[str] = frozenset()  # of a fork that has sealed nothing: calls that its parent answered
         self.trees: dict[Seq, str] = {}  # snapshots of the files, by the entry they belong to
 
     @classmethod
@@ -124,7 +125,16 @@ class History:
         """
         if self.entries and self.entries[-1].seq == at:
             return self.branch()
-        return History.of(entry for entry in self.entries if entry.seq <= at).branch()
+        past = History.of(entry for entry in self.entries if entry.seq <= at)
+        past._lean_on(self)
+        return past.branch()
+
+    def _lean_on(self, longer: "History") -> None:
+        """Let go of what `longer`, which began with the same entries, holds too."""
+        self.entries = Chain(longer.entries, len(self.entries))
+        self.messages = Chain(longer.messages, len(self.messages))
+        if longer.used.base is None:
+            self.used = Names(longer.used, len(self.used.own))
 
     def branch(self) -> "History":
         """A history that begins with all entries of this one."""
@@ -202,6 +212,7 @@ class History:
         self.agent = fork
         self.access, self.net = fork.access, fork.net
         self.halt = None
+        self.lent = frozenset(key for key, call in self.calls.items() if call.result is not None)
         if fork.call in self.calls:
             self.calls[fork.call] = self.calls.pop(fork.call)
 
@@ -253,13 +264,16 @@ class History:
 
     def _seal(self, marker: str) -> None:
         content = sealed([(key, call.result) for key, call in self.calls.items()], self.parts, marker)
+        lent, self.lent = self.lent, frozenset()
         self.calls, self.parts = {}, []
         if content:
             self.answer = None
-            self.messages.append(Message("user", content))
+            self.messages.append(Message("user", content, lent))
 
     def _answer(self, answer: e.Assistant) -> None:
-        if self.calls or self.wants_answer:
+        # What came while the answer was on its way was not part of the request: it waits for the next one.
+        asked = self.paused or (len(self.messages) > 0 and self.messages[-1].role == "user")
+        if self.calls or (self.wants_answer and not asked):
             self._seal("")
         content = sendable(answer, self.used)
         if content:

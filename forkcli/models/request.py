@@ -51,7 +51,7 @@ def without_thinking(message: Message) -> Message:
     if message.role != "assistant" or not any(b.get("type") in _THINKING for b in message.content):
         return message
     kept = tuple(b for b in message.content if b.get("type") not in _THINKING)
-    return replace(message, content=kept or ({"type": "text", "text": "(thinking)"},), raw=b"")
+    return replace(message, content=kept or ({"type": "text", "text": "(thinking)"},))
 
 
 def _previous_tail(messages: list[Message]) -> int:

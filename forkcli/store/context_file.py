@@ -1,7 +1,7 @@
 """`context.jsonl`: what the next model call sends, one message a line under a first line with system, tools and model.
 
 It is derived: whatever is wrong with it, it is made again from the history, which it never replaces. The lines are the
-messages' own bytes (`Message.raw`), so equal files mean equal requests.
+messages' own bytes, so equal files mean equal requests; a fork's names what it shares with its parent (`Message.line`).
 """
 
 import os
@@ -41,7 +41,7 @@ def head_line(agent: Agent, model: str) -> bytes:
 def message_lines(messages: Sequence[Message]) -> Iterator[bytes]:
     """The lines of some messages."""
     for message in messages:
-        yield message.raw + b"\n"
+        yield message.line + b"\n"
 
 
 def compare(path: Path, chunks: Iterator[bytes]) -> Match:
