@@ -6,6 +6,7 @@ command runs outside of the fork's own view, sandboxed or not.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -116,6 +117,12 @@ class ForkContainment(Containment):
         except ForkError as error:
             self._why_no_holder = error.sentence
             return None
+        for layer in self._plan.layers:
+            if layer.work is not None:
+                with suppress(
+                    OSError
+                ):  # the kernel leaves it without permission bits, which upsets a search through it
+                    (layer.work / "work").chmod(0o700)
         self.opened(holder)
         return holder
 

@@ -9,6 +9,7 @@ import os
 import select
 import subprocess
 import sys
+import threading
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from forkcli.errors import ForkError
 from forkcli.workspace.looking import is_real_dir
 
 _READY_S = 5.0
+_CLOSE_S = 0.05
 # Places that a sandbox covers anyway: one of them can carry the agent's /tmp in the holder's own view.
 _SCRATCH_PLACES = (Path("/var/tmp"), Path("/tmp"))
 
@@ -54,12 +56,19 @@ class Holder:
         return (self._nsenter, "-t", str(self.pid), *namespaces, "--preserve-credentials", "--")
 
     def close(self) -> None:
-        """End it. What runs in its namespaces keeps them until its own end."""
+        """End it. What runs in its namespaces keeps them until its own end.
+
+        An overlay that is unmounted has its whole file system written to disk first, which can take seconds on a busy
+        machine: after a moment that is left to happen by itself.
+        """
         for stream in (self._process.stdin, self._process.stdout):
             if stream is not None:
                 stream.close()
         self._process.kill()
-        self._process.wait()
+        try:
+            self._process.wait(_CLOSE_S)
+        except subprocess.TimeoutExpired:
+            threading.Thread(target=self._process.wait, name="reap a holder", daemon=True).start()
 
 
 def start_holder(
