@@ -50,7 +50,7 @@ def make_rig(around: Surroundings, agent: Agent, workspace: Workspace) -> Rig:
 def fork_rig(around: Surroundings, agent: Agent, workspace: Workspace, parent: Rig) -> Rig:
     """The rig of a fork: its spending counts with its parent's, and it may fork again through the same fleet."""
     rig = make_rig(around, agent, workspace)
-    rig.spent, rig.fleet, rig.cwd = parent.spent, parent.fleet, parent.cwd
+    rig.spent, rig.fleet, rig.cwd, rig.tools = parent.spent, parent.fleet, parent.cwd, parent.tools
     return rig
 
 

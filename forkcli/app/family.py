@@ -28,7 +28,7 @@ def fork_conversation(session: Session, at: Seq | None = None) -> AgentId:
     above = session.agent
     if at is not None:
         check_checkpoint(above, at)
-    name = session.fleet.allot()
+    name = session.fleet.allot(above)
     begin = at if at is not None else above.history.entries[-1].seq
     fork = Fork((Child(name, "", above.history.access),), begin, wait=False, merge="none")
     folder = session.around.scratch.agent_folder(session.id, name)

@@ -1,6 +1,7 @@
 """Makes the forks of a session: their files, their workspace, what they are told; and brings their work back."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -8,17 +9,18 @@ from pathlib import Path
 from forkcli import __version__
 from forkcli.app.crew import Surroundings, fork_rig
 from forkcli.app.merging import Merging
-from forkcli.core.decide import is_unfinished
-from forkcli.core.entries import Body, Child, Fork, Merge, Prompt, Report, Resume
+from forkcli.core.entries import Body, Child, Fork, Interrupt, Merge, Prompt, Report, Resume
+from forkcli.core.events import Warned
 from forkcli.core.forking import narrower, opening, others
 from forkcli.core.history import History
-from forkcli.core.ids import AgentId, SessionId
+from forkcli.core.ids import MAIN, AgentId, SessionId, is_agent_id
 from forkcli.core.messages import quoted, text_block
 from forkcli.engine.agent import Agent
 from forkcli.engine.ports import Workspace
 from forkcli.engine.rig import Rig
 from forkcli.prompts import filled
-from forkcli.store.agent_files import HISTORY, create_agent, open_agent
+from forkcli.store.agent_files import create_agent, is_begun, open_agent
+from forkcli.store.files import own_folder
 from forkcli.workspace.base import open_fork
 
 
@@ -32,23 +34,46 @@ class ForkNursery:
 
     def next_number(self, history: History) -> int:
         """The number of the next agent's id: one above all that were ever allotted in this session."""
-        allotted = [*self.around.scratch.agents(self.session), *history.forks]
-        return max((int(name[1:]) for name in allotted if name[1:].isdigit()), default=0) + 1
+        agents = self.around.scratch.agent_folder(self.session, MAIN).parent
+        allotted = [*(item.name for item in agents.iterdir()), *history.forks]
+        return max((int(name[1:]) for name in allotted if is_agent_id(name) and name != MAIN), default=0) + 1
 
-    async def hatch(self, parent: Agent, rig: Rig, fork: Fork, child: Child) -> tuple[Agent, Rig]:
+    def reserve(self, names: Sequence[AgentId]) -> None:
+        """Make the folders that these ids stand for."""
+        for name in names:
+            own_folder(self.around.scratch.agent_folder(self.session, name))
+
+    async def hatch(self, parent: Agent, rig: Rig, fork: Fork, child: Child, past: History) -> tuple[Agent, Rig]:
         """A child ready to run: made with its opening entries, or opened again where it was left."""
         folder = self.around.scratch.agent_folder(self.session, child.agent)
-        if (folder / HISTORY).exists() and (folder / HISTORY).stat().st_size:
-            files, history, _ = open_agent(folder, past=parent.history)
-            agent = Agent(child.agent, files, history, parent.emit)
-            if history.halt is not None and history.halt.status == "interrupted" and is_unfinished(history):
-                agent.record(Resume(__version__))
+        told = self._opening(parent, fork, child, folder)
+        if is_begun(folder):
+            agent = self._reopened(parent, child, folder, past, told)
         else:
             files = create_agent(folder, first_seq=fork.from_seq + 1)
-            agent = Agent(child.agent, files, parent.history.forked(fork.from_seq), parent.emit)
-            agent.record(*self._opening(parent, fork, child, folder))
-        workspace = await self._workspace(parent, rig, fork, child, folder)
+            agent = Agent(child.agent, files, past.branch(), parent.emit)
+            agent.record(*told)
+        try:
+            workspace = await self._workspace(parent, rig, fork, child, folder)
+        except BaseException:
+            agent.files.close()
+            raise
         return agent, fork_rig(self.around, agent, workspace, rig)
+
+    def _reopened(self, parent: Agent, child: Child, folder: Path, past: History, told: Sequence[Body]) -> Agent:
+        """A child as it was left. What a crash cut off its opening is told now; what stopped all of fork is over."""
+        files, history, damage = open_agent(folder, past=past)
+        agent = Agent(child.agent, files, history, parent.emit)
+        for found in damage:
+            agent.emit(Warned(agent.id, f"line {found.line_no} of its history is damaged ({found.reason})"))
+        begun = len(history.entries.own)
+        if begun < len(told) and not damage:
+            agent.record(*told[begun:])
+        stopped = next((e.body for e in reversed(history.entries.own) if isinstance(e.body, Interrupt)), None)
+        by_user = stopped is not None and stopped.by == "user"
+        if history.halt is not None and history.halt.status in {"interrupted", "limit"} and not by_user:
+            agent.record(Resume(__version__))
+        return agent
 
     def ordered(self, parent: Agent, rig: Rig, fork: Fork) -> None:
         """Begin to note what the files were, if a child may change its copy of them."""

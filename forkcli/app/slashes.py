@@ -13,8 +13,8 @@ from forkcli.commands.tree import session_tree
 from forkcli.core.budget import share
 from forkcli.core.decide import is_unfinished
 from forkcli.core.entries import Access, AccessChange, ModelChange, Usage
-from forkcli.core.forking import files_of
 from forkcli.core.ids import AgentId
+from forkcli.core.reports import files_of
 from forkcli.core.views import TreeView
 from forkcli.errors import ForkError, Kind
 from forkcli.models.catalog import DEFAULT_MODEL, EFFORTS, MODELS, full_name

@@ -10,7 +10,10 @@ T = TypeVar("T")
 
 
 class Chain(Sequence[T], Generic[T]):
-    """The first `shared` items of `base` (all, if not said), then its own. Reading an item costs as many hops as there are forks above."""
+    """The first `shared` items of `base` (all, if not said), then its own.
+
+    Reading an item costs at most two hops for each fork above.
+    """
 
     __slots__ = ("base", "own", "shared")
 

@@ -1,12 +1,11 @@
 """What a fork is told and what its parent gets back: texts and entries, from the two histories alone."""
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from forkcli.core.entries import Access, Agent, Child, ChildStatus, Fork, Merge, Report, ToolResult, Usage
+from forkcli.core.entries import Access, Agent, Child, ChildStatus, Fork, Report, ToolResult, Usage
 from forkcli.core.history import History
 from forkcli.core.ids import AgentId, CallId
-from forkcli.core.messages import quoted, text_block, text_of
+from forkcli.core.messages import text_block, text_of
 
 HANDLED = "[handled by {parent}: not your task]"
 STILL_RUNNING = "[still running in {parent}; its result comes to {parent} alone]"
@@ -90,55 +89,6 @@ def report_of(child: History, status: ChildStatus, tree: str = "") -> Report:
     first = answers[0].usage.cache_share if answers and answers[0].usage.prompt_tokens else None
     text = next((text for text in said if text), NO_REPORT)
     return Report(child.agent.agent, status, text, len(answers), usage, cost, first, tree)
-
-
-def gathered(fork: Fork, reports: Mapping[AgentId, Report], merges: Mapping[AgentId, Merge]) -> str:
-    """The result of a `fork` call: every child's report, in the order of the tasks."""
-    return "\n".join(_one(child, reports[child.agent], merges.get(child.agent)) for child in fork.children)
-
-
-def _one(child: Child, report: Report, merge: Merge | None) -> str:
-    facts = [
-        report.status,
-        f"{report.steps} steps",
-        f"{report.usage.prompt_tokens + report.usage.output_tokens:,} tokens",
-    ]
-    if report.cost_usd is not None:
-        facts.append(f"${report.cost_usd:.4f}")
-    if report.first_cache_share is not None:
-        facts.append(f"{report.first_cache_share:.1%} of its first request from the cache")
-    files = f' files="{files_of(merge)}"' if merge else ""
-    about = f'<report from="{child.agent}" status="{", ".join(facts)}"{files}>'
-    return f"{about}\n{quoted(report.text)}\n</report>"
-
-
-def files_of(merge: Merge) -> str:
-    """What became of a child's files, in words."""
-    paths = " ".join(quoted(path) for path in merge.paths[:50])
-    match merge.outcome:
-        case "merged":
-            return f"merged: {paths}"
-        case "conflict":
-            return f"conflict: {paths}; nothing of it was merged; the versions lie in {quoted(merge.where)}"
-        case "kept":
-            return "kept with it, not merged"
-        case _:
-            return "none changed"
-
-
-def forking_calls(history: History) -> Sequence[CallId]:
-    """Open calls of the newest answer that made forks."""
-    return [key for key, call in history.open_calls.items() if call.forked]
-
-
-def shared_pins(history: History) -> tuple[tuple[int, int], ...]:
-    """The cache mark of a fork's first request on the last block that it shares with its siblings."""
-    if history.agent is None or history.agent.parent is None or history.own_steps:
-        return ()
-    last = len(history.messages) - 1
-    if last >= 0 and len(history.messages[last].content) > 1:
-        return ((last, len(history.messages[last].content) - 2),)
-    return ((last - 1, -1),) if last > 0 else ()
 
 
 def _short(text: str) -> str:

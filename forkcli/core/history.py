@@ -14,6 +14,7 @@ from forkcli.core.context import Context
 from forkcli.core.events import TurnStatus
 from forkcli.core.ids import AgentId, CallId, Seq
 from forkcli.core.messages import Block, Message, calls_of, dump, text_block
+from forkcli.core.reports import message_of
 from forkcli.core.seal import GAP, Part, sealed, sendable
 
 BYTES_PER_TOKEN = 4  # an estimate for what no usage has counted yet; the API's usage replaces it at the next answer
@@ -126,10 +127,10 @@ class History:
         if self.entries and self.entries[-1].seq == at:
             return self.branch()
         past = History.of(entry for entry in self.entries if entry.seq <= at)
-        past._lean_on(self)
+        past.lean_on(self)
         return past.branch()
 
-    def _lean_on(self, longer: "History") -> None:
+    def lean_on(self, longer: "History") -> None:
         """Let go of what `longer`, which began with the same entries, holds too."""
         self.entries = Chain(longer.entries, len(self.entries))
         self.messages = Chain(longer.messages, len(self.messages))
@@ -228,8 +229,9 @@ class History:
         self.reports[report.agent] = report
         fork = self.forks.get(report.agent)
         if fork is not None and not fork.wait:
-            self.parts.append(e.Message(report.agent, report.text))
-            self.uncounted_bytes += len(report.text.encode(errors="replace"))
+            told = message_of(report, self.merges.get(report.agent))
+            self.parts.append(e.Message(report.agent, told))
+            self.uncounted_bytes += len(told.encode(errors="replace"))
 
     def _say(self, part: Part) -> None:
         self.parts.append(part)

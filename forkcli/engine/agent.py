@@ -46,8 +46,8 @@ class Agent:
         return entries
 
     def halt(self, stop: Stop) -> None:
-        """End the running turn: what is complete is kept. Nothing happens when none runs."""
-        if self.task is not None and not self.task.done():
+        """End the running turn, once: what is complete is kept. Nothing happens when none runs."""
+        if self.task is not None and not self.task.done() and self.stop is None:
             self.stop = stop
             self.task.cancel()
 

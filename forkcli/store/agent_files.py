@@ -140,6 +140,19 @@ def create_agent(folder: Path, clock: Clock = utc_now, first_seq: int = 1) -> Ag
     return AgentDir(folder, HistoryFile(folder / HISTORY, new=True), HistoryRead([], [], first_seq=first_seq), clock)
 
 
+def is_begun(folder: Path) -> bool:
+    """Whether the agent has a history. One that a crash left without its first line was never told: it is removed."""
+    path = folder / HISTORY
+    if not path.exists():
+        return False
+    read = read_history(path)
+    if read.entries or read.damage:
+        return True
+    with saving(path):
+        path.unlink()
+    return False
+
+
 def open_agent(
     folder: Path, clock: Clock = utc_now, past: History | None = None
 ) -> tuple[AgentDir, History, list[Damage]]:

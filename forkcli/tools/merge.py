@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from forkcli.core.entries import ToolFacts
-from forkcli.core.forking import files_of
 from forkcli.core.messages import Block, Json, text_block
+from forkcli.core.reports import files_of
 from forkcli.engine.ports import ToolEnv, ToolOutcome
 from forkcli.tools.paths import may_write
 from forkcli.tools.schema import checked, tool_schema

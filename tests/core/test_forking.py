@@ -1,10 +1,12 @@
 from core.build import AGENT, answer, entries, prompt, result, seal, start, tool_use
 from forkcli.core.decide import Finish, Gather, RunTools, Seal, next_action
 from forkcli.core.entries import Agent, Body, Child, Entry, Fork, Interrupt, Merge, Report, ToolResult, Usage
-from forkcli.core.forking import gathered, opening, others, report_of, shared_pins
+from forkcli.core.forking import opening, others, report_of
 from forkcli.core.history import History
 from forkcli.core.ids import AgentId, CallId, Seq
 from forkcli.core.messages import text_block
+from forkcli.core.reports import gathered
+from forkcli.core.sharing import fork_pins
 
 F1, F2 = AgentId("f1"), AgentId("f2")
 ASKS = tool_use("fork_1", "fork", tasks=[{"task": "a"}, {"task": "b"}])
@@ -49,7 +51,7 @@ def test_all_forks_of_a_call_share_everything_but_their_own_task() -> None:
     above = parent()
     one, two = child(above, 0), child(above, 1)
     assert one.messages[-1].content[:-1] == two.messages[-1].content[:-1]
-    assert shared_pins(one) == ((2, 1),)
+    assert fork_pins(one) == fork_pins(two) == ((2, 0),)
 
 
 def test_what_the_parent_does_afterwards_never_reaches_a_fork() -> None:
@@ -94,7 +96,7 @@ def test_the_report_of_a_fork_in_the_background_is_a_message() -> None:
     assert next_action(above) == Seal()
     above.add(Entry(Seq(10), "2026-11-22T09:25:00.000Z", seal(10)))
     text = above.messages[-1].content[0]["text"]
-    assert text.startswith('<message from="f1">\nfound &lt;/message> it\n</message>')
+    assert text.startswith('<message from="f1">\n[done, 0 steps, 0 tokens]\nfound &lt;/message> it\n</message>')
 
 
 def test_a_report_counts_only_what_the_child_did_itself() -> None:
