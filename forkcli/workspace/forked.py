@@ -1,10 +1,11 @@
 """A fork's workspace: the files as the fork sees them, and commands among them.
 
-Which files these are was settled before: here they are only reached. Files are reached through the root directory of
-the holder, by descriptors; never by resolving a path there, which would lead back to the parent's files. Invariant: no
-command runs outside of the fork's own view, sandboxed or not.
+Which files these are was settled before: here they are only reached, through the root directory of the holder and by
+descriptors; never by resolving a path there, which would lead back to the parent's files. Invariant: every command
+starts in the fork's own view, sandboxed or not; without a view none is sandboxed, and the notes say so.
 """
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -148,13 +149,19 @@ class ForkWorkspace(PlainWorkspace):
         notes: Sequence[str] = (),
         enter: Enter = tuple,
         access: Access = "write",
+        apart: Path | None = None,
     ) -> None:
+        """`apart` is where the files lie, when they cannot be shown at the project's own path."""
         self.kind = kind
         self.notes = tuple(notes)
         self.plan = plan
         self.entered_from = enter
         self._access = access
         self._sandbox = None
+        self._apart = apart
+        if apart is not None:
+            super().__init__(parent.roots, parent.environ, None, Files(parent.roots, {plan.root: apart}))
+            return
         if kind == "view" and not isinstance(parent, ForkWorkspace):  # the project's own files, as they are
             sandbox = None if parent.containment is None else Containment(parent.roots, parent.environ)
             super().__init__(parent.roots, parent.environ, sandbox)
@@ -172,7 +179,12 @@ class ForkWorkspace(PlainWorkspace):
     @property
     def seen(self) -> Path:
         """The fork's root as this process can open it. Not a path to resolve, nor to give to git."""
-        return self.root if self._sandbox is None else seen_by(self._sandbox.holder(), self.root)
+        return self._home if self._sandbox is None else seen_by(self._sandbox.holder(), self.root)
+
+    @property
+    def sandbox(self) -> str:
+        """How commands are contained."""
+        return super().sandbox if self._apart is None else "none (the fork's files lie apart)"
 
     @property
     def holder_pid(self) -> int | None:
@@ -189,7 +201,11 @@ class ForkWorkspace(PlainWorkspace):
         `env` is its whole environment. Raises ForkError when it does not start or does not end.
         """
         inside = [*self.enter(), *argv]
-        return execute(self.root, inside, env, timeout_s=_GIT_S, most_bytes=_GIT_BYTES, stdin=stdin)
+        if self._apart is not None:
+            here, there = str(self.root), str(self._apart)
+            inside = [there if word == here else word for word in inside]
+            env = {name: there if value == here else value for name, value in env.items()}
+        return execute(self._home, inside, env, timeout_s=_GIT_S, most_bytes=_GIT_BYTES, stdin=stdin)
 
     def changed_paths(self) -> tuple[Touched, ...] | None:
         """Which paths of the project the fork touched so far; None where only a comparison can tell."""
@@ -218,14 +234,26 @@ class ForkWorkspace(PlainWorkspace):
             command = replace(command, access="read")
         return await super().start(command, on_output)
 
+    @property
+    def _home(self) -> Path:
+        return self._apart or self.root
+
     async def _start_free(self, command: Command, on_output: OnOutput | None) -> Running:
         inside = self.enter()
+        command = replace(command, cwd=str(self._really(command.cwd)))
 
         def wrap(shell: list[str]) -> list[str]:
             return [*inside, *shell]
 
         env = own_environment(self._environ, self.roots)
         return await self._launch(command, on_output, wrap, env, (), contained=False)
+
+    def _really(self, cwd: str) -> Path:
+        """Where a directory of the project is, when the fork's files lie apart."""
+        path = Path(os.path.normpath(cwd))
+        if self._apart is None or not _within(path, self.root) or _within(path, self._apart):
+            return Path(cwd)
+        return self._apart / path.relative_to(self.root)
 
     def _reopen(self, holder: Holder) -> None:
         """A new holder has mounted the same files again: reach them through it."""

@@ -94,18 +94,28 @@ def copy_mutable_git(source: Path, upper: Path) -> None:
         _copy_below(have, got, frozenset({"objects", "lfs", "annex", "modules"}), found)
 
 
+def copy_git(source: Path, target: Path) -> bool:
+    """Copy a whole git directory into an empty one; False when it is too large for that. Raises OSError."""
+    found = Leftover()
+    with _opened(source) as have, _opened(target) as got:
+        _copy_below(have, got, frozenset(), found)
+    return not found.missing
+
+
 def _copy_below(have: int, got: int, skipped: frozenset[str], found: Leftover, depth: int = 0) -> None:
     there = {entry.name for entry in _entries(got)}
     for entry in _entries(have):
-        if entry.name in skipped or entry.name in there or entry.name.endswith(".lock"):
+        if (not depth and entry.name in skipped) or entry.name in there or entry.name.endswith(".lock"):
             continue
         if not entry.is_dir(follow_symlinks=False):
-            copy_entry(have, got, entry.name, found)
+            if not copy_entry(have, got, entry.name, found):
+                found.missing.append(entry.name)
         elif depth < _DEEPEST:
             os.mkdir(entry.name, 0o777, dir_fd=got)
             with _opened(entry.name, have) as inner, _opened(entry.name, got) as same:
-                os.setxattr(same, "user.overlay.opaque", b"y")
-                _copy_below(inner, same, frozenset(), found, depth + 1)
+                if skipped:  # for an overlay: what the parent adds later stays unseen
+                    os.setxattr(same, "user.overlay.opaque", b"y")
+                _copy_below(inner, same, skipped, found, depth + 1)
 
 
 def _entries(fd: int) -> list["os.DirEntry[str]"]:

@@ -16,7 +16,7 @@ from forkcli.errors import ForkError, Kind
 from forkcli.workspace.forked import Enter, ForkWorkspace
 from forkcli.workspace.gitdirs import read_small
 from forkcli.workspace.layers import clear, make, read_record, write_record
-from forkcli.workspace.leftover import Leftover, bring_leftover, copy_mutable_git
+from forkcli.workspace.leftover import Leftover, bring_leftover, copy_git, copy_mutable_git
 from forkcli.workspace.looking import is_file, is_real_dir
 from forkcli.workspace.overlay import below_project, layered, refuse_mounts, where
 from forkcli.workspace.plain import PlainWorkspace
@@ -141,7 +141,41 @@ def _open(parent: PlainWorkspace, layers: Path, made: _Made, enter: Enter, why: 
                 "worktree", parent, Plan(root, (base, *over), (layers,)), notes=_notes(made, (), why), enter=enter
             )
     plan = Plan(root, (base,), (layers,), shown)
-    return ForkWorkspace("worktree", parent, plan, notes=_notes(made, shown, why), enter=enter)
+    try:
+        return ForkWorkspace("worktree", parent, plan, notes=_notes(made, shown, why), enter=enter)
+    except ForkError as error:
+        return _open_apart(parent, base, made, error.sentence)
+
+
+def _open_apart(parent: PlainWorkspace, base: Layer, made: _Made, why: str) -> ForkWorkspace:
+    """Without namespaces: the files are the fork's own, but they lie at another path."""
+    tree, root = base.own, parent.root
+    notes = [
+        f"{why}, so this fork's files lie in {tree}",
+        f"commands start there, never in a sandbox; {root} in a command is the parent's files: use relative paths",
+    ]
+    if not _apart_git(parent.seen if isinstance(parent, ForkWorkspace) else root, tree):
+        notes.append("git does not work in it: its data could not be copied")
+    made.missing += made.dirs
+    plan = Plan(root, (base,))
+    return ForkWorkspace("worktree", parent, plan, notes=(*notes, *_notes(made, (), "")), apart=tree)
+
+
+def _apart_git(seen: Path, tree: Path) -> bool:
+    """Give the checkout git data of its own, or keep git from finding the parent's above it."""
+    marker = tree / ".git"
+    if is_real_dir(marker) and any(marker.iterdir()):
+        return True
+    try:
+        if is_real_dir(seen / ".git"):
+            marker.mkdir(exist_ok=True)
+            if copy_git(seen / ".git", marker):
+                return True
+        clear(marker)
+        marker.write_text("gitdir: /nonexistent\n", "ascii")
+    except OSError as error:
+        raise ForkError(f"{marker} could not be made: {error.strerror}", kind=Kind.STORAGE) from error
+    return False
 
 
 def _shown(parent: PlainWorkspace, path: Path) -> bool:

@@ -1,15 +1,18 @@
 """A program for tests: opens a workspace and forks of it, and does things in them, as whichever user it is started.
 
 Input: a JSON object with `root` and `steps`: objects with `in` (a workspace's name, `main` being open) and one of
-`fork` (a new workspace's name, with `layers` and `access`), `sh` (a script, with options), `write` (a path, with
-`text`), `read` (a path), `close`, `changed` or `remove` (a layers folder). Output: a JSON list with each outcome.
+`fork` (a new workspace's name, with `layers`, `access` and `checkout`, a directory), `sh` (a script, with options),
+`write` (a path, with `text`), `read` (a path), `close`, `changed` or `remove` (a layers folder).
+Output: a JSON list with each outcome.
 """
 
 import asyncio
 import dataclasses
 import json
 import os
+import shutil
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +28,9 @@ async def act(root: Path, workspaces: dict[str, PlainWorkspace], step: dict[str,
         return remove_layers(Path(step["remove"]))
     assert here is not None
     if "fork" in step:
-        fork = open_fork(here, Path(step["layers"]), access=step.get("access", "write"))
+        kept = step.get("checkout")
+        checkout = partial(shutil.copytree, kept, dirs_exist_ok=True) if kept else None
+        fork = open_fork(here, Path(step["layers"]), access=step.get("access", "write"), checkout=checkout)
         workspaces[step["fork"]] = fork
         return {"kind": fork.kind, "notes": fork.notes}
     if "sh" in step:

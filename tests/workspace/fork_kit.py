@@ -39,7 +39,7 @@ def listing(root: Path) -> dict[str, tuple[int, str]]:
     """Every path below a directory but `.fork`, with mode and content."""
     found = {}
     for folder, dirs, files in os.walk(root):
-        if Path(folder) == root:
+        if Path(folder) == root and ".fork" in dirs:
             dirs.remove(".fork")
         for name in (*dirs, *files):
             path = Path(folder, name)
