@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fork_kit import Fork, place
+from overlay_kit import Fork, place
 
 from forkcli.engine.ports import Command, CommandEnd
 from forkcli.workspace.base import ForkWorkspace, open_fork, open_workspace

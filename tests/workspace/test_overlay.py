@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from fork_kit import Fork, git, listing, place, said, sh
+from overlay_kit import Fork, git, listing, place, said, sh
 
 from forkcli.engine.ports import Command
 from forkcli.errors import ForkError

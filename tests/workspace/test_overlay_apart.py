@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fork_kit import git, listing, place
+from overlay_kit import git, listing, place
 
 HERE = Path(__file__).resolve().parent
 WITHOUT = 'echo 0 > /proc/sys/user/max_user_namespaces && exec "$@"'

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from fork_kit import place, said, sh
+from overlay_kit import place, said, sh
 
 from forkcli.errors import ForkError
 from forkcli.workspace.base import open_fork, open_workspace, remove_layers

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fork_kit import place
+from overlay_kit import place
 from test_attacks import HERE, NOBODY, ORDINARY, PACKAGE
 
 pytestmark = [

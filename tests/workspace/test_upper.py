@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
-from fork_kit import Fork, said
+from overlay_kit import Fork, said
 
 from forkcli.errors import ForkError
 from forkcli.workspace.base import ForkWorkspace
