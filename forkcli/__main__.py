@@ -17,6 +17,13 @@ TERMINATED = 143
 
 def main() -> int:
     """Run the command line of this process; returns its exit code."""
+    try:
+        return _main()
+    except KeyboardInterrupt:
+        return INTERRUPTED
+
+
+def _main() -> int:
     _forget_the_project(sys.path)
     _fill_closed_streams()
     if sys.argv[1:2] == ["--version"]:
@@ -32,8 +39,6 @@ def main() -> int:
     except BrokenPipeError:
         code = FAILED
         _drop_output()
-    except KeyboardInterrupt:
-        code = INTERRUPTED
     return code
 
 
@@ -49,12 +54,24 @@ def _run() -> int:
 
 
 def _forget_the_project(path: list[str]) -> None:
-    """Take the working directory off the module path (in place), however it got there: `-m`, `PYTHONPATH=` or `.`."""
+    """Take the working directory off the module path (in place), however it got there: `-m`, `PYTHONPATH=` or `.`.
+
+    Of what PYTHONPATH names, the directories above it too: one of them may be the project's root.
+    """
     try:
         here = os.path.realpath(".")
     except OSError:  # it was deleted: no module can come from there
         here = ""
-    path[:] = [entry for entry in path if entry.startswith(os.sep) and os.path.realpath(entry) != here]
+    own = os.path.realpath(f"{__file__}/../..")
+    said = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    named = {os.path.realpath(entry) for entry in said} if here else set()
+
+    def foreign(entry: str) -> bool:
+        real = os.path.realpath(entry)
+        above = real in named and real != own and f"{here}{os.sep}".startswith(f"{real.rstrip(os.sep)}{os.sep}")
+        return real == here or above
+
+    path[:] = [entry for entry in path if entry.startswith(os.sep) and not foreign(entry)]
 
 
 def _fill_closed_streams() -> None:
@@ -71,14 +88,18 @@ def _fill_closed_streams() -> None:
 
 
 def _die_tidily() -> None:
-    """SIGTERM and SIGHUP unwind like an exit, so that the terminal is restored and children end."""
+    """SIGTERM and SIGHUP unwind like an exit, so that the terminal is restored and children end.
+
+    One that is ignored (`nohup`) stays ignored.
+    """
     import signal
 
     def leave(_number: int, _frame: object) -> None:
         raise SystemExit(TERMINATED)
 
-    signal.signal(signal.SIGTERM, leave)
-    signal.signal(signal.SIGHUP, leave)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, leave)
 
 
 def _drop_output() -> None:

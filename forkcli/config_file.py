@@ -15,7 +15,7 @@ from forkcli.errors import ForkError, Kind
 
 EFFORTS = ("low", "medium", "high", "xhigh", "max")
 ACCESSES = ("read", "write", "full")  # from narrow to wide
-MAX_CONFIG_BYTES = 64 * 1024
+MAX_CONFIG_BYTES = 16 * 1024  # a hostile key of this size takes half a second to parse, one of 64 KiB ten
 MAX_WARNINGS = 5  # of one file: a hostile project must not fill the screen
 
 Convert = Callable[[Any], Any]

@@ -91,8 +91,8 @@ def _answer(settings: Settings, data: BinaryIO | None) -> int:
 
 def _piped(*, prompt_given: bool) -> BinaryIO | None:
     """Standard input, unless it is at its end before it has begun."""
-    data = os.fdopen(sys.stdin.fileno(), "rb", closefd=False)
     try:
+        data = os.fdopen(sys.stdin.fileno(), "rb", closefd=False)
         if prompt_given:
             _mention_a_silent_pipe(data)
         return data if data.peek(1) else None

@@ -57,7 +57,7 @@ def show(settings: Settings, session: str | None, agent: str | None, part: str, 
     if json:
         record = as_json(card)
         return _print({**record.pop("row"), **record}, json, str)
-    return _print(card, json, lambda _width: tables.agent(card))
+    return _print(card, json, lambda width: tables.agent(card, width))
 
 
 def diff(settings: Settings, *, json: bool) -> int:
@@ -131,7 +131,7 @@ def clean(
         if not (sys.stdin.isatty() and sys.stderr.isatty()):
             sys.stderr.write(tables.leftovers(view, None))
             raise ForkError("nothing was removed, since nobody can be asked here", "add --yes", kind=Kind.USAGE)
-        sys.stderr.write(tables.leftovers(view, _width()))
+        sys.stderr.write(tables.leftovers(view, tables.width_of(sys.stdout)))
         if not _agreed(f"remove {count(len(view.sessions), 'session')}, {tables.size(view.size)}, for good?"):
             sys.stderr.write("nothing was removed\n")
             return OK
@@ -149,15 +149,8 @@ def _print(value: Any, json: bool, text: Callable[[int | None], str]) -> int:
     if json:
         sys.stdout.write(json_text(as_json(value), indent=2, encoding=sys.stdout.encoding) + "\n")
     else:
-        sys.stdout.write(text(_width()))
+        sys.stdout.write(text(tables.width_of(sys.stdout)))
     return OK
-
-
-def _width() -> int | None:
-    """Columns of the terminal; None in a pipe, where nothing is cut."""
-    import shutil
-
-    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
 def _ended(text: str) -> str:

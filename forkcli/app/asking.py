@@ -1,5 +1,6 @@
 """Builds a prompt's entry: the words, the data they are about, and, the first time, where the agent is."""
 
+import os
 import platform
 from collections.abc import Iterable
 from datetime import datetime
@@ -7,8 +8,8 @@ from pathlib import Path
 from typing import Literal
 
 from forkcli.app.session import Session
-from forkcli.core.entries import Prompt
-from forkcli.core.first import ProjectFile, first_blocks
+from forkcli.core.entries import Notice, Prompt
+from forkcli.core.first import ProjectFile, access_told, first_blocks
 from forkcli.core.messages import Block, quoted, text_block
 from forkcli.errors import ForkError, Kind
 from forkcli.prompts import filled
@@ -17,6 +18,13 @@ from forkcli.workspace.git import quick_state
 from forkcli.workspace.project import project_context
 
 Source = Literal["repl", "argument", "pipe"]
+
+_NOTES_NAMED = 10
+_NAME_CHARS = 60
+_PERSON = {
+    True: "The person is at the terminal: they can answer and approve.",
+    False: "This run is one-shot: nobody is there to answer or to approve.",
+}
 
 
 def prompt_entry(
@@ -29,14 +37,16 @@ def prompt_entry(
     if text is None and (kept is None or not kept.head.strip()):
         raise ForkError("there is no prompt: standard input is empty", kind=Kind.USAGE)
     first = not any(isinstance(entry.body, Prompt) for entry in session.agent.history.entries)
-    if first:
+    if not first:
+        _tell_who_is_there(session, source)
+    else:
         session.around.scratch.write_prompt(session.id, _verbatim(text, kept))
     blocks, files = _blocks(session, text, kept)
     said = _readable(text) if text is not None else kept.head.decode("utf-8", "replace") if kept else ""
     blocks = [*blocks, *attached]
     if first:
         files_of_project = _project_files(session)
-        return Prompt(said, first_blocks(_where(session), files_of_project, blocks), source, files)
+        return Prompt(said, first_blocks(_where(session, source), files_of_project, blocks), source, files)
     return Prompt(said, tuple(blocks), source, files)
 
 
@@ -75,7 +85,27 @@ def _verbatim(text: str | None, kept: Kept | None) -> Iterable[bytes]:
         yield from kept_chunks(kept)
 
 
-def _where(session: Session) -> str:
+def _tell_who_is_there(session: Session, source: Source) -> None:
+    """A session goes from a terminal to a pipe and back: the model has to know whether anyone can answer it."""
+    prompts = [entry.body for entry in session.agent.history.entries if isinstance(entry.body, Prompt)]
+    if (prompts[-1].source == "repl") != (source == "repl"):
+        session.agent.record(Notice(f"From now on: {_PERSON[source == 'repl']}"))
+
+
+def _notes(session: Session) -> str:
+    """The folder of the notes, and what is in it."""
+    folder = session.around.scratch.notes
+    try:
+        names = sorted(entry.name for entry in os.scandir(folder))
+    except OSError:
+        names = []
+    more = f" and {len(names) - _NOTES_NAMED} more" if len(names) > _NOTES_NAMED else ""
+    shown = ["".join(char if char.isprintable() else "?" for char in name[:_NAME_CHARS]) for name in names]
+    told = ", ".join(shown[:_NOTES_NAMED]) or "none yet"
+    return quoted(f"{folder.relative_to(session.around.settings.project)}/ ({told}{more})")
+
+
+def _where(session: Session, source: Source) -> str:
     settings = session.around.settings
     history = session.agent.history
     project = settings.project
@@ -90,11 +120,12 @@ def _where(session: Session) -> str:
         project=quoted(str(project)),
         platform=f"{platform.system()} {platform.machine()}",
         cwd=quoted(history.cwd or str(settings.cwd)),
-        access=f"{history.access}, network {'on' if history.net else 'off'}",
+        access=access_told(history.access, net=history.net),
+        person=_PERSON[source == "repl"],
         git=quoted(quick_state(project)),
         folder=shown(session.files.folder),
         prompt=shown(session.prompt_file),
-        notes=shown(session.around.scratch.notes),
+        notes=_notes(session),
     )
 
 

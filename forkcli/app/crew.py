@@ -1,5 +1,6 @@
 """What an agent of a session works with: the same for the root and for every fork, but for its workspace and jobs."""
 
+import re
 from dataclasses import dataclass
 from functools import partial
 
@@ -13,9 +14,14 @@ from forkcli.engine.jobs import AgentJobs
 from forkcli.engine.patience import Patience
 from forkcli.engine.ports import Emit, Workspace
 from forkcli.engine.rig import Rig
+from forkcli.errors import ForkError
 from forkcli.models.anthropic import AnthropicModel
+from forkcli.store.agent_files import INBOX
+from forkcli.store.inbox import put_message
 from forkcli.store.scratch import Scratch
 from forkcli.tools.registry import builtin_tools
+
+_JOB = re.compile(r"j([1-9]\d{0,8})")  # a history that came with a project may hold anything
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,16 +61,15 @@ def fork_rig(around: Surroundings, agent: Agent, workspace: Workspace, parent: R
 
 
 def _job_ended(agent: Agent, message: Message) -> None:
-    """Keep it for the agent's next step; a person is told at once."""
-    agent.told.append(message)
+    """Keep it for the agent's next step, which may be that of another process; a person is told at once."""
+    try:
+        put_message(agent.files.folder / INBOX, message.sender, message.text)
+    except ForkError:
+        agent.told.append(message)
     agent.emit(Warned(agent.id, message.text.split("\n", 1)[0]))
 
 
 def _next_job(history: History) -> int:
     """The number of the next background job: ids are never reused."""
-    used = [
-        int(entry.body.facts.job[1:])
-        for entry in history.entries.own
-        if isinstance(entry.body, ToolResult) and entry.body.facts.job
-    ]
-    return max(used, default=0) + 1
+    jobs = [entry.body.facts.job or "" for entry in history.entries.own if isinstance(entry.body, ToolResult)]
+    return max((int(found[1]) for job in jobs if (found := _JOB.fullmatch(job))), default=0) + 1

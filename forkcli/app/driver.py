@@ -15,15 +15,15 @@ from forkcli.config import Settings
 from forkcli.core.budget import share
 from forkcli.core.entries import Assistant, Body, Entry, Notice, Prompt
 from forkcli.core.history import History
-from forkcli.core.ids import MAIN
+from forkcli.core.ids import MAIN, SessionId
 from forkcli.engine.agent import Stop
 from forkcli.engine.loop import prompt_turn, resume_turn
-from forkcli.engine.ports import Command, CommandEnd
+from forkcli.engine.ports import Command, CommandEnd, RunningCommand
 from forkcli.errors import ForkError
 from forkcli.models.catalog import DEFAULT_MODEL, full_name
 from forkcli.store.data import Kept, keep_data, measure, shortened
 from forkcli.store.inbox import put_message
-from forkcli.ui.ports import ShellEnd, Slash, Status
+from forkcli.ui.ports import RAN, ShellEnd, Slash, Status
 from forkcli.workspace.git import quick_branch
 
 END_S = 1.0  # how long the end of a turn is waited for
@@ -37,6 +37,7 @@ class ReplDriver:
         self.session = session
         self.commands: Sequence[Slash] = ()
         self.after_turn: Callable[[], None] = lambda: None
+        self.left: SessionId | None = None  # the session that was closed last, if anything was asked in it
         self._window = 0
 
     # --- what the screen asks for ---------------------------------------------------------------------------------
@@ -115,22 +116,27 @@ class ReplDriver:
             self.session.agent.halt(Stop("user"))
 
     async def shell(self, command: str, output: Callable[[str], None]) -> ShellEnd:
-        """Run a command as the user, so outside the sandbox. The model is shown it with the next message."""
+        """Run a command as the user, so outside the sandbox. The model is shown it with the next message.
+
+        Being cancelled stops the command alone: what it had said by then is shown and told all the same. It runs where
+        the user started fork, not where the model's shell has gone: what lies there may be of the model's making.
+        """
         session = await self.open()
         workspace = self.around.workspace
         spool = session.files.new_output("shell")
-        cwd = session.agent.history.cwd or str(self.around.settings.cwd)
+        cwd = str(self.around.settings.cwd)
         begun = time.monotonic()
         running = await workspace.start(
             Command(command, cwd, sandboxed=False, net=True, access="full", spool=spool),
             lambda chunk: output(chunk.decode("utf-8", "replace")),
         )
-        end = await running.wait()
+        end = await _ended(running)
         gap = "\n[…]\n" if end.tail else ""
         shown = f"{end.head}{gap}{end.tail}"
         told = shortened(_kept(end, shown, spool), self.around.settings.project)
         code = "killed" if end.exit_code is None else f"exit code {end.exit_code}"
-        session.agent.record(Notice(f"The user ran `{command}` in {cwd} ({code}):\n{told.rstrip() or '[no output]'}"))
+        if self.session is session:
+            session.agent.record(Notice(f"{RAN}{command}` in {cwd} ({code}):\n{told.rstrip() or '[no output]'}"))
         return ShellEnd(shown, end.exit_code, time.monotonic() - begun)
 
     async def close(self) -> None:
@@ -138,6 +144,7 @@ class ReplDriver:
         session, self.session = self.session, None
         if session is None:
             return
+        self.left = session.id if _asked(session) else None
         task = session.agent.task
         if task is not None:
             session.agent.halt(Stop("signal", "fork was ended"))
@@ -164,10 +171,19 @@ class ReplDriver:
         """The open session's history, or an empty one."""
         return self.session.agent.history if self.session else History()
 
-    @property
-    def asked(self) -> bool:
-        """Whether anything was asked in the open session."""
-        return any(isinstance(entry.body, Prompt) for entry in self.history.entries)
+
+async def _ended(running: RunningCommand) -> CommandEnd:
+    """The end of a command, also when the waiting for it is cancelled: then it is killed."""
+    waiting = asyncio.ensure_future(running.wait())
+    try:
+        return await asyncio.shield(waiting)
+    except asyncio.CancelledError:
+        running.kill()
+        return await waiting
+
+
+def _asked(session: Session) -> bool:
+    return any(isinstance(entry.body, Prompt) for entry in session.agent.history.entries)
 
 
 def _kept(end: CommandEnd, shown: str, spool: Path) -> Kept:

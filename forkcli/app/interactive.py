@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from forkcli.app.crew import Surroundings
@@ -13,7 +14,7 @@ from forkcli.config import Settings
 from forkcli.core.decide import is_unfinished
 from forkcli.core.events import Event, Warned
 from forkcli.engine.agent import Approvals
-from forkcli.engine.ports import Answer, Ask, Question
+from forkcli.engine.ports import Answer, Ask, Emit, Question
 from forkcli.store.scratch import Scratch
 from forkcli.ui.repl import Repl
 from forkcli.ui.sanitize import sanitize
@@ -50,12 +51,14 @@ def run(settings: Settings) -> int:
     return asyncio.run(converse(settings, scratch))
 
 
-async def converse(settings: Settings, scratch: Scratch, *, ask: Ask | None = None, once: bool = False) -> int:
-    """The REPL on this project. `ask` answers for the person; with `once` it ends after the first turn."""
+async def converse(
+    settings: Settings, scratch: Scratch, *, ask: Callable[[Emit], Ask] | None = None, once: bool = False
+) -> int:
+    """The REPL on this project. What `ask` makes answers for the person; with `once` it ends after the first turn."""
     screen = Screen()
     model = build_model(settings)
     workspace = open_workspace(settings.project, settings.add_dirs)
-    approvals = Approvals(ask or screen)
+    approvals = Approvals(ask(screen.on_event) if ask else screen)
     around = Surroundings(settings, scratch, model, workspace, approvals, patience(interactive=True), screen.on_event)
     try:
         driver = ReplDriver(around, named_session(around))
@@ -66,7 +69,10 @@ async def converse(settings: Settings, scratch: Scratch, *, ask: Ask | None = No
             driver.after_turn = repl.quit
         _show_past(driver, screen)
         asyncio.get_running_loop().call_later(WARM_S, warm, model)
-        return await repl.run(settings.prompt)
+        code = await repl.run(settings.prompt)
+        if code == 0 and driver.left is not None and not once:
+            sys.stdout.write(f"`fork -c` goes on with this session ({driver.left})\n")
+        return code
     finally:
         await workspace.close()
         await model.close()

@@ -3,7 +3,7 @@
 import asyncio
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import BinaryIO
@@ -19,7 +19,7 @@ from forkcli.config import Settings
 from forkcli.core.decide import Finish, is_unfinished
 from forkcli.engine.agent import Approvals, Stop
 from forkcli.engine.loop import prompt_turn, resume_turn
-from forkcli.engine.ports import Ask
+from forkcli.engine.ports import Ask, Emit
 from forkcli.errors import ForkError, Kind
 from forkcli.store.data import Kept, keep_data
 from forkcli.store.scratch import Scratch
@@ -30,8 +30,11 @@ from forkcli.workspace.project import is_risky_root
 SIGNALS = {signal.SIGINT: Kind.INTERRUPTED, signal.SIGTERM: Kind.TERMINATED, signal.SIGHUP: Kind.TERMINATED}
 
 
-def run(settings: Settings, stdin: BinaryIO | None, ask: Ask | None = None) -> int:
-    """Answer and return the exit code. Raises ForkError for what stops it before or beside the turn."""
+def run(settings: Settings, stdin: BinaryIO | None, ask: Callable[[Emit], Ask] | None = None) -> int:
+    """Answer and return the exit code. What `ask` makes answers for the person.
+
+    Raises ForkError for what stops it before or beside the turn.
+    """
     model = build_model(settings)
     if is_risky_root(settings.project):
         raise ForkError(
@@ -44,7 +47,7 @@ def run(settings: Settings, stdin: BinaryIO | None, ask: Ask | None = None) -> i
     scratch.ensure()
     workspace = open_workspace(settings.project, settings.add_dirs)
     pipe = Pipe(settings.output_format, sys.stdout, sys.stderr, verbose=settings.verbose)
-    asked = Approvals(ask or NobodyToAsk())
+    asked = Approvals(ask(pipe.on_event) if ask else NobodyToAsk())
     around = Surroundings(settings, scratch, model, workspace, asked, patience(interactive=False), pipe.on_event)
     session = named_session(around) or new_session(around)
     # Read before the event loop runs: a signal ends the waiting for data at once.
@@ -115,8 +118,10 @@ def _stopped_by(session: Session) -> Iterator[list[Kind]]:
         caught.append(kind)
         session.agent.halt(stop)
 
-    for number, kind in SIGNALS.items():
-        loop.add_signal_handler(number, stop, kind, Stop("signal", f"stopped by {number.name}"))
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    heeded = [number for number, handler in before.items() if handler is not signal.SIG_IGN]
+    for number in heeded:
+        loop.add_signal_handler(number, stop, SIGNALS[number], Stop("signal", f"stopped by {number.name}"))
     limit = session.around.settings.timeout_s
     timer = None
     if limit is not None:
@@ -127,5 +132,6 @@ def _stopped_by(session: Session) -> Iterator[list[Kind]]:
     finally:
         if timer is not None:
             timer.cancel()
-        for number in SIGNALS:
+        for number in heeded:
             loop.remove_signal_handler(number)
+            signal.signal(number, before[number])

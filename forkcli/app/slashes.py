@@ -159,12 +159,13 @@ async def _resume(driver: ReplDriver, rest: str) -> Shown:
     scratch = driver.around.scratch
     current = driver.session.id if driver.session else None
     if not rest:
-        items = tuple((s.id, s.title or "(no prompt)", f"{s.updated:%Y-%m-%d %H:%M}") for s in scratch.sessions())
+        items = tuple(
+            (s.id, s.title or "(no prompt)", f"{s.updated.astimezone():%Y-%m-%d %H:%M}") for s in scratch.sessions()
+        )
         return Choice("Resume", items, current) if items else Lines("There is no session yet.")
     chosen = scratch.find(rest)
     if chosen == current:
         return Lines(f"You are in {chosen} already.")
-    await driver.switch(None)
     await driver.switch(resume_session(driver.around, chosen))
     return past(driver)
 

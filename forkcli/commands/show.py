@@ -10,6 +10,7 @@ from forkcli.core.views import AgentView, EntriesView, agent_row, answers_of
 from forkcli.errors import ForkError
 from forkcli.store.agent_files import transcript_parts
 from forkcli.store.codec import encode
+from forkcli.store.files import read_private
 from forkcli.store.scratch import Scratch
 
 
@@ -50,7 +51,7 @@ def first_prompt(project: Path, session: str | None) -> str:
     """The session's first prompt, verbatim but for bytes that are not UTF-8. Raises ForkError if it is not there."""
     path = Scratch(project).prompt_file(find_session(project, session))
     try:
-        return path.read_bytes().decode("utf-8", "replace")
+        return read_private(path).decode("utf-8", "replace")
     except OSError as error:
         raise ForkError(f"cannot read {path} ({(error.strerror or str(error)).lower()})") from error
 

@@ -3,7 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from forkcli.core.entries import Access
 from forkcli.core.messages import Block, quoted, text_block
+
+_ACCESS: dict[Access, str] = {
+    "read": "read (the project cannot be changed)",
+    "write": "write (commands run in the sandbox)",
+    "full": "full (commands run without a sandbox)",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,6 +20,11 @@ class ProjectFile:
     path: str
     text: str | None
     truncated: bool = False
+
+
+def access_told(access: Access, *, net: bool) -> str:
+    """What an agent may touch, in the words it is told with: these bytes are part of contexts and never change."""
+    return f"{_ACCESS[access]}, network {'on' if net or access == 'full' else 'off'}"
 
 
 def first_blocks(session: str, files: Sequence[ProjectFile], prompt: Sequence[Block]) -> tuple[Block, ...]:

@@ -12,6 +12,7 @@ from forkcli.core import entries as e
 from forkcli.core.chain import Chain, Names
 from forkcli.core.context import Context
 from forkcli.core.events import TurnStatus
+from forkcli.core.first import access_told
 from forkcli.core.ids import AgentId, CallId, Seq
 from forkcli.core.messages import Block, Message, calls_of, dump, text_block
 from forkcli.core.reports import message_of
@@ -197,7 +198,7 @@ class History:
                 self.model, self.effort = model, effort
             case e.AccessChange(access=access, net=net):
                 self.access, self.net = access, net
-                self.parts.append(e.Notice(f"From now on: access {access}, network {'on' if net else 'off'}."))
+                self.parts.append(e.Notice(f"From now on: access {access_told(access, net=net)}."))
 
     def _begin(self, agent: e.Agent) -> None:
         if self.root is None:
@@ -242,8 +243,7 @@ class History:
         self.continued = 0
         if isinstance(part, e.Message):
             self.uncounted_bytes += len(part.text.encode(errors="replace"))
-            if part.job:
-                self.jobs.pop(part.job, None)
+            self.jobs.pop(part.job or part.sender, None)
         else:
             self.uncounted_bytes += len(dump(part.blocks))
 

@@ -68,19 +68,25 @@ class Agent:
 
 
 class Approvals:
-    """The user's answers in this process. `always` holds for this very command; nothing is read from a history."""
+    """The user's answers in this process. `always` holds for this very command where it was asked for; nothing is read
+    from a history."""
 
     def __init__(self, ask: Ask) -> None:
         self._ask = ask
-        self._always: set[tuple[str, str]] = set()
+        self._always: set[tuple[str, str, str]] = set()
         self._lock = asyncio.Lock()
+
+    @property
+    def attended(self) -> bool:
+        """Whether someone can be asked."""
+        return self._ask.interactive
 
     async def approve(self, agent: Agent, call: CallId, question: Question) -> bool:
         """Whether the command may run as the question says; asks at most one question at a time."""
         if not self._ask.interactive:
             return False
         async with self._lock:
-            key = (question.what, question.command)
+            key = (question.what, question.command, question.cwd)
             if key in self._always:
                 return True
             answer = await self._ask.ask(question)

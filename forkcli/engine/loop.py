@@ -19,14 +19,15 @@ async def prompt_turn(agent: Agent, rig: Rig, prompt: Prompt) -> Finish:
     """Answer a prompt. Calls that an earlier turn left open are answered first: as lost if they had started."""
     answer_open(agent, LOST, [key for key, call in agent.history.open_calls.items() if call.started])
     answer_open(agent, NOT_RUN)
-    _tell_lost_jobs(agent, rig)
     agent.receive()
+    _tell_lost_jobs(agent, rig)
     agent.record(prompt)
     return await run_turn(agent, rig)
 
 
 async def resume_turn(agent: Agent, rig: Rig, version: str) -> Finish:
     """Go on with a turn that a crash, an error, a limit or a person had stopped."""
+    agent.receive()  # before what is told of lost jobs: it may hold the end of one
     _tell_lost_jobs(agent, rig)
     agent.record(Resume(version))
     return await run_turn(agent, rig)
@@ -120,12 +121,14 @@ def _stopped(agent: Agent, stop: Stop) -> Finish:
 
 def _tell_lost_jobs(agent: Agent, rig: Rig) -> None:
     alive = rig.jobs.running
-    told = {message.job for message in agent.told}
-    lost = {job: path for job, path in agent.history.lost_jobs.items() if job not in alive and job not in told}
+    lost = {job: path for job, path in agent.history.lost_jobs.items() if job not in alive}
     if lost:
-        agent.record(*(Message(job, _lost(path), job=job) for job, path in lost.items()))
+        root = rig.workspace.root
+        agent.record(*(Message(job, _lost(str(root / path) if path else ""), job=job) for job, path in lost.items()))
 
 
 def _lost(output_file: str) -> str:
     where = f" Its output until then: {output_file}." if output_file else ""
-    return f"This background job ended when fork was stopped.{where} Start it again if it is still needed."
+    return (
+        f"This background job ended when fork was stopped, if not before.{where} Start it again if it is still needed."
+    )

@@ -257,6 +257,7 @@ class Question:
     what: Literal["net", "unsandboxed", "shell"]
     command: str
     why: str = ""
+    cwd: str = ""  # where it will run, as it is shown; empty for the project's root
 
 
 Answer = Literal["once", "always", "no"]
@@ -326,6 +327,7 @@ class ToolEnv:
     jobs: "Jobs"
     fork: Callable[[ForkOrder], Awaitable[None]] = no_forks  # the order goes on record; the fleet answers the call
     merge: Callable[[str], Awaitable[Merge]] = no_merges  # brings the files of a child that kept them
+    attended: bool = True  # someone can be asked; if not, `approve` always refuses
 
 
 class Jobs(Protocol):

@@ -146,6 +146,7 @@ def tool_env(agent: Agent, rig: Rig, key: CallId = NO_CALL, output: Callable[[st
         jobs=rig.jobs,
         fork=partial(_order, agent, rig, key),
         merge=partial(_merge, agent, rig),
+        attended=rig.approvals.attended,
     )
 
 

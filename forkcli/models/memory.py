@@ -106,7 +106,8 @@ def _write(file: Path | None, known: dict[str, Json]) -> None:
         return
     temporary = None
     try:
-        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        file.parent.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        file.parent.mkdir(mode=0o700, exist_ok=True)  # apart: `parents` leaves the mode to the umask
         with tempfile.NamedTemporaryFile("w", dir=file.parent, prefix=".endpoints-", delete=False) as out:
             temporary = Path(out.name)
             json.dump({"v": VERSION, "endpoints": known}, out, indent=1, sort_keys=True)

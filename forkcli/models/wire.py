@@ -5,6 +5,7 @@ Invariant: what fails before the first byte of an answer is a Refusal (returned)
 """
 
 import asyncio
+import contextlib
 import json
 import ssl
 import threading
@@ -88,7 +89,19 @@ class Wire:
             await self._client.close()
 
     async def _ready(self) -> "anthropic.AsyncAnthropic":
-        return await asyncio.to_thread(self.client) if self._client is None else self._client
+        """The client, made in a thread that nobody has to wait for: neither who is stopped nor the process's end."""
+        if self._client is None:
+            loop, made = asyncio.get_running_loop(), asyncio.Event()
+
+            def make() -> None:
+                with contextlib.suppress(Exception):  # it is raised again below
+                    self.client()
+                with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+                    loop.call_soon_threadsafe(made.set)
+
+            threading.Thread(target=make, name="make the client", daemon=True).start()
+            await made.wait()
+        return self.client()
 
     async def _checked(self, response: "httpx2.Response") -> "httpx2.Response":
         """The response, if its body can be a stream of events."""

@@ -171,9 +171,12 @@ class Scratch:
         return self.folder / "sessions"
 
     def _names(self) -> list[SessionId]:
-        """Sessions that have a history."""
+        """Sessions that have a history. Links are passed over: what they lead to is not this project's."""
+        if self.folder.is_symlink() or self._sessions.is_symlink():
+            return []
         try:
-            names = [item.name for item in self._sessions.iterdir() if is_session_id(item.name)]
+            items = [item for item in self._sessions.iterdir() if is_session_id(item.name)]
+            names = [item.name for item in items if not item.is_symlink()]
         except OSError:
             return []
         return [SessionId(name) for name in names if self.agents(SessionId(name))]
@@ -192,8 +195,9 @@ class Scratch:
 
 def agent_names(session_folder: Path) -> list[AgentId]:
     """The agents in a session's folder that have a history, `main` first, then in the order of their numbers."""
+    folder = session_folder / "agents"
     try:
-        items = list((session_folder / "agents").iterdir())
+        items = [] if folder.is_symlink() else [item for item in folder.iterdir() if not item.is_symlink()]
     except OSError:
         return []
     names = [item.name for item in items if is_agent_id(item.name) and (item / HISTORY).is_file()]

@@ -87,7 +87,7 @@ async def _foreground(args: Json, allowed: Permit, env: ToolEnv) -> ToolOutcome:
     output = await asyncio.to_thread(shown, end, spool, name) if end.tail else shown(end, spool, name)
     kept = _keep(output, end, spool)
     text = _told(output.text, end, args["timeout_s"], env)
-    hint = sandbox_hint(output.text, end.exit_code, allowed, env.access)
+    hint = sandbox_hint(output.text, end.exit_code, allowed, env.access, attended=env.attended)
     facts = ToolFacts(
         exit_code=end.exit_code,
         cwd=end.cwd if end.cwd != env.cwd else None,

@@ -4,7 +4,7 @@ import re
 import signal
 
 from forkcli.core.entries import Access
-from forkcli.tools.permit import Permit
+from forkcli.tools.permit import NOBODY, Permit
 
 _LOOKED_AT = 4000  # characters at the end of the output of a command that failed
 _LOOKED_AT_PASSED = 500  # of one that did not: in `cmd | tail` the failure is tail's success
@@ -33,18 +33,20 @@ def exit_note(code: int | None) -> str:
     return f"[exit {code}]"
 
 
-def sandbox_hint(output: str, code: int | None, allowed: Permit, access: Access) -> str:
+def sandbox_hint(output: str, code: int | None, allowed: Permit, access: Access, *, attended: bool) -> str:
     """How to ask for what the sandbox refused; empty when it refused nothing (as far as the output tells)."""
     if not allowed.sandboxed:
         return ""
     end = output[-(_LOOKED_AT if code else _LOOKED_AT_PASSED) :]
     if _READ_ONLY.search(end) or _GIT_REFUSED.search(end):
         if access == "read":
-            return "[sandbox: your access is `read`, nothing can be written]"
+            return "[sandbox: your access is `read`: only `.fork/notes/` and /tmp can be written]"
+        ask = "if it has to be, repeat the call with `why` to ask the user to run it outside"
         return (
-            "[sandbox: only the project (not its `.git` and `.fork`) and /tmp can be written; if it has to be, repeat "
-            "the call with `why` to ask the user to run it outside]"
+            "[sandbox: only the project (not its `.git` and `.fork`) and /tmp can be written; "
+            f"{ask if attended else NOBODY}]"
         )
     if not allowed.net and _NO_NETWORK.search(end):
-        return "[sandbox: there is no network; if it is needed, repeat the call with `net: true` and `why`]"
+        ask = "if it is needed, repeat the call with `net: true` and `why`"
+        return f"[sandbox: there is no network; {ask if attended else NOBODY}]"
     return ""

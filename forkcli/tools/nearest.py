@@ -17,6 +17,8 @@ _LINES_COMPARED = 200  # of old_str
 _CHARS_COMPARED = 300  # of a line
 _CHARS_SHOWN = 160
 _ALIKE = 0.5  # from which similarity lines are worth showing
+_ANCHORS = 3  # lines of old_str that are looked for, the longest first
+_ANCHOR_CHARS = 8  # shorter ones tell nothing
 _NAMED = 4  # different characters of a line
 _SPACES = str.maketrans("", "", " \t\r\v\f")
 _NUMBERED = re.compile(r"\s*\d+\t")
@@ -99,8 +101,16 @@ def _window(lines: Sequence[str], wanted: Sequence[str], same: Callable[[str], s
 
 
 def _most_alike(lines: Sequence[str], wanted: Sequence[str], deadline: float) -> int | None:
-    """Where the window begins whose line is most like the most telling line of `wanted`; None if none is."""
-    anchor = max(range(len(wanted)), key=lambda at: len(wanted[at].strip()[:_CHARS_COMPARED]))
+    """Where the window begins whose line is most like one of the most telling lines of `wanted`; None if none is."""
+    long = [len(line.strip()[:_CHARS_COMPARED]) for line in wanted]
+    first, *others = sorted(range(len(wanted)), key=lambda at: -long[at])[:_ANCHORS]
+    anchors = [first, *(at for at in others if long[at] >= _ANCHOR_CHARS)]
+    tried = (_like_one(lines, wanted, anchor, deadline) for anchor in anchors)
+    return next((at for at in tried if at is not None), None)
+
+
+def _like_one(lines: Sequence[str], wanted: Sequence[str], anchor: int, deadline: float) -> int | None:
+    """The same for the one line `anchor` of `wanted`."""
     matcher = SequenceMatcher(None, "", wanted[anchor].strip()[:_CHARS_COMPARED], autojunk=False)
     best, found = _ALIKE, None
     for at, line in enumerate(lines):

@@ -9,6 +9,8 @@ from typing import Literal
 from forkcli.core.messages import Json
 from forkcli.engine.ports import Question, ToolEnv
 
+NOBODY = "nobody is there to be asked in this run"
+
 
 @dataclass(frozen=True, slots=True)
 class Permit:
@@ -30,7 +32,7 @@ async def permit(args: Json, env: ToolEnv) -> Permit | str:
         return await _outside(args, env)
     if not wants_net or env.net:
         return Permit(net=env.net, sandboxed=True)
-    return Permit(net=True, sandboxed=True) if await _ask("net", args, env) else _NO_NET
+    return Permit(net=True, sandboxed=True) if await _ask("net", args, env) else _no_net(env)
 
 
 async def _outside(args: Json, env: ToolEnv) -> Permit | str:
@@ -39,21 +41,28 @@ async def _outside(args: Json, env: ToolEnv) -> Permit | str:
             "Not run: your access is `read`, so nothing runs outside the sandbox. Leave `why` out to run it inside, "
             "where the project cannot be written."
         )
-    return Permit(net=True, sandboxed=False) if await _ask("unsandboxed", args, env) else _NO_OUTSIDE
+    return Permit(net=True, sandboxed=False) if await _ask("unsandboxed", args, env) else _no_outside(env)
 
 
 async def _ask(what: Literal["net", "unsandboxed"], args: Json, env: ToolEnv) -> bool:
-    return await env.approve(Question(env.agent, what, args["command"], args.get("why", "")))
+    cwd = "" if env.cwd == str(env.workspace.root) else env.workspace.relative(env.cwd)
+    return await env.approve(Question(env.agent, what, args["command"], args.get("why", ""), cwd))
 
 
-_NO_NET = (
-    "Not run: network was not allowed for this command. Go on without it, or say in your answer what it is needed "
-    "for (the user can allow it with `--net` or `/access`)."
-)
-_NO_OUTSIDE = (
-    "Not run: leaving the sandbox was not allowed for this command. Without `why` it runs inside; or say in your "
-    "answer what the user should run themselves."
-)
+def _no_net(env: ToolEnv) -> str:
+    who = "the user refused network for this command" if env.attended else f"it asks for network, and {NOBODY}"
+    return (
+        f"Not run: {who}. Do not ask for the same again: go on without it, or say in your last message what it is "
+        "needed for (the user can allow it with `--net` or `/access`)."
+    )
+
+
+def _no_outside(env: ToolEnv) -> str:
+    who = "the user refused to run this outside the sandbox" if env.attended else f"`why` asks the user, and {NOBODY}"
+    return (
+        f"Not run: {who}. Do not ask for the same again: without `why` it runs inside; or say in your last message "
+        "what the user should run themselves."
+    )
 
 
 def _no_sandbox(env: ToolEnv) -> str:

@@ -68,7 +68,7 @@ class Write:
         if old is not None:
             texts = (old.decode(errors="replace"), args["content"])
             diff = await asyncio.to_thread(unified, *texts, name, created=stat.kind == "absent")
-        text = _told(name, data, old, created=stat.kind == "absent")
+        text = _told(name, data, old, created=stat.kind == "absent") + _beside_the_shell(path, env)
         return ToolOutcome((text_block(text),), facts=ToolFacts(changed=(name,), diff=diff))
 
 
@@ -89,6 +89,13 @@ def _old(path: str, stat: FileStat, env: ToolEnv) -> bytes | None:
     if stat.size > MAX_COMPARED:
         return None
     return env.workspace.read(path, MAX_COMPARED)
+
+
+def _beside_the_shell(path: str, env: ToolEnv) -> str:
+    """Where the shell does not stand in the root: what a relative path was relative to."""
+    if path.startswith("/") or env.cwd == str(env.workspace.root):
+        return ""
+    return f" The path is relative to the project's root; the shell stands in `{env.workspace.relative(env.cwd)}`."
 
 
 def _told(name: str, data: bytes, old: bytes | None, *, created: bool) -> str:

@@ -40,6 +40,8 @@ def question_item(question: Question, look: Look) -> Item:
     what = _WHAT.get(question.what, f"asks for leave ({one_line(question.what, 40)}) to run a command")
     head = Text.assemble((f"{look.agent} ", WARN), (one_line(question.agent, 20), STRONG), f" {what}:")
     parts: list[RenderableType] = [hang("", head, "  "), *command_text(question.command, look)]
+    if question.cwd:
+        parts.append(hang(Text("  in: ", FAINT), Text(one_line(question.cwd, 600), WARN)))
     if question.why.strip():
         parts.append(hang(Text("  its reason: ", FAINT), one_line(question.why, 600)))
     parts += [hang(Text(f"  {look.warn} ", WARN), Text(warning, WARN)) for warning in warnings(question.command)]

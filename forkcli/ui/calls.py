@@ -77,8 +77,8 @@ def _rest(lines: Sequence[Text]) -> list[Hanging]:
     return [fold("  ", line, " " * 9) for line in lines]
 
 
-def finished(call: Block | None, result: ToolResult, heard: Sequence[str], look: Look) -> Item:
-    """A call that has ended. `heard` are the last lines of its live output, if it had any."""
+def finished(call: Block | None, result: ToolResult, heard: Sequence[str], look: Look, *, before: int = 0) -> Item:
+    """A call that has ended. `heard` are the last lines of its live output, if it had any; `before` so many more."""
     failed = result.is_error or bool(result.facts.exit_code)
     sign = Text(f"{look.bad} ", BAD) if failed else Text(f"{look.good} ", GOOD)
     head, *more = title(call or {"name": result.name}, look)
@@ -92,7 +92,7 @@ def finished(call: Block | None, result: ToolResult, heard: Sequence[str], look:
         return Item(
             Group(hang(sign, line), *diff_lines(result.facts.diff, look, limit=SHOWN_DIFF, files=False, indent="  "))
         )
-    body = _preview(result, heard, look, failed=failed)
+    body = _preview(result, heard, look, before, failed=failed)
     return Item(Group(hang(sign, line), *_rest(more), *body), dense=not (more or body))
 
 
@@ -115,15 +115,18 @@ def _read_size(result: ToolResult) -> str:
     return count(text_of(result.content).count("\n") + 1, "line")
 
 
-def _preview(result: ToolResult, heard: Sequence[str], look: Look, *, failed: bool) -> list[RenderableType]:
+def _preview(
+    result: ToolResult, heard: Sequence[str], look: Look, before: int, *, failed: bool
+) -> list[RenderableType]:
     if result.name in QUIET and not failed:
         return []
     lines = [line for line in (heard or command_lines(text_of(result.content).strip("\n"))) if line.strip()]
     limit = SHOWN_BAD if failed else SHOWN_OK
     shown = lines[-limit:] if result.name == "bash" or heard else lines[:limit]
     out: list[RenderableType] = [_output_line(text, look) for text in shown]
-    if len(lines) > len(shown):
-        note = Text(f"  {look.bar} {look.more} {count(len(lines) - len(shown), 'more line')}", FAINT)
+    left = len(lines) - len(shown) + before
+    if left:
+        note = Text(f"  {look.bar} {look.more} {count(left, 'more line')}", FAINT)
         out.insert(0 if result.name == "bash" or heard else len(out), note)
     return out
 

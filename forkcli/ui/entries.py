@@ -50,7 +50,8 @@ def _note(body: e.Body, look: Look) -> str | None:
     """What is said in one faint line."""
     match body:
         case e.Notice(text=text):
-            return f"told the agent: {one_line(text, 300)}"
+            first, _, more = text.strip().partition("\n")
+            return f"told the agent: {one_line(first, 300)}{look.more if more else ''}"
         case e.ModelChange(model=model, effort=effort):
             return f"model {one_line(model, 80)}" + (f"{look.sep}effort {one_line(effort, 20)}" if effort else "")
         case e.AccessChange(access=access, net=net):

@@ -24,7 +24,7 @@ from forkcli.ui.sanitize import command_lines, one_line, sanitize
 TAIL_LINES = 5  # of a running command's output in the live area
 TAIL_CHARS = 8000
 HEARD_LINES = 200  # of a command's output that are remembered until it ends
-THOUGHT_CHARS = 600
+THOUGHT_CHARS = 2000
 
 
 @dataclass(slots=True)
@@ -111,7 +111,9 @@ class Feed:
         self._retry = None
         if event.thinking:
             self._phase = "thinking"
-            self._thought = (self._thought + event.text)[-THOUGHT_CHARS:]
+            self._thought += event.text
+            if len(self._thought) > 2 * THOUGHT_CHARS:  # seldom, since the rows on screen are folded anew by it
+                self._thought = self._thought[-THOUGHT_CHARS:]
             return []
         self._phase, self._thought = "answering", ""
         items = self._prose(self._splitter.feed(event.text))
@@ -177,8 +179,10 @@ class Feed:
     def _result(self, body: e.ToolResult) -> Item:
         call = self._calls.pop(body.call, None)
         block = self._blocks.pop(body.call, None) or (call.block if call else None)
-        heard = _lines(call.heard)[-HEARD_LINES:] if call else []
-        return finished(block, body, heard, self._look)
+        lines = _lines(call.heard) if call else []
+        heard = lines[-HEARD_LINES:]
+        before = len(lines) - len(heard) + (call.dropped if call else 0)
+        return finished(block, body, heard, self._look, before=before)
 
     def _ended(self, event: ev.TurnEnded) -> list[Item]:
         items = self._flush()
@@ -209,14 +213,17 @@ class Feed:
         """The Markdown of the block that streams, of which the end matters most."""
         return self._splitter.rest.text
 
+    @property
+    def thought(self) -> str:
+        """The end of what the model thinks right now."""
+        return sanitize(self._thought).strip()
+
     def live(self, spin: str, *, asking: bool = False) -> list[Text]:
         """What runs, a line each, the activity last; while the user is asked something, that is not said."""
         now = self._clock()
         lines: list[Text] = []
         for call in self._calls.values():
             lines += running(call.block, _lines(call.heard)[-TAIL_LINES:], now - call.since, self._look, spin)
-        if self._thought.strip():
-            lines += [Text(f"  {line}", FAINT) for line in sanitize(self._thought).strip().split("\n")[-3:]]
         if self._turn is not None and not asking:
             lines.append(self._activity(now, spin))
         return lines

@@ -44,7 +44,8 @@ class PrivateHistory(FileHistory):
             return
         record = "\n" + "".join(f"+{line}\n" for line in string.split("\n"))
         try:
-            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._path.parent.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._path.parent.mkdir(mode=0o700, exist_ok=True)  # apart: `parents` leaves the mode to the umask
             handle = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
             try:
                 os.write(handle, record.encode("utf-8", "replace"))

@@ -135,6 +135,8 @@ class Plain:
         elif self._panel is not None and self._panel.armed:
             self._answer(text)
         elif text.strip():
+            if self._panel is not None:
+                self._panel.disturb()
             self._desk.submit(text, later=False)
         self._rest()
 

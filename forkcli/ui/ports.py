@@ -119,6 +119,9 @@ class Slash:
     run: Callable[[str], Awaitable[Shown | None]]
 
 
+RAN = "The user ran `"  # begins the notice of a `!` command, which the screen that ran it does not show again
+
+
 @dataclass(frozen=True, slots=True)
 class ShellEnd:
     """How a `!` command ended; `output` is its text, or head and tail of it."""
@@ -144,6 +147,11 @@ class Question(Protocol):
 
     @property
     def why(self) -> str: ...
+
+    @property
+    def cwd(self) -> str:
+        """Where it will run, empty for the project's root."""
+        ...
 
 
 class Driver(Protocol):

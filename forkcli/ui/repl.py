@@ -28,10 +28,10 @@ from forkcli.ui.errand import Errand
 from forkcli.ui.greeting import greeting
 from forkcli.ui.item import Item
 from forkcli.ui.line import PromptLine, ShellLine, SlashLine, find, parse
-from forkcli.ui.look import FAINT, look_of
+from forkcli.ui.look import FAINT, WARN, look_of
 from forkcli.ui.markdown import warm_up
 from forkcli.ui.panel import Panel
-from forkcli.ui.ports import Answer, Choice, Driver, Pager, Past, Question, Quit, Refill, Shown, Slash
+from forkcli.ui.ports import RAN, Answer, Choice, Driver, Pager, Past, Question, Quit, Refill, Shown, Slash
 from forkcli.ui.sanitize import one_line
 from forkcli.ui.shown import item_of_shown, shell_item
 from forkcli.ui.stage import Stage
@@ -98,7 +98,7 @@ class Repl:
         if isinstance(event, ev.TurnEnded) and event.agent == self._stage.shown_agent:
             self._ended = event.status
         items = self._stage.on(event)
-        if items:
+        if items and not _is_own(event):
             self._front.write(items)
         self._front.refresh()
 
@@ -258,7 +258,7 @@ class Repl:
         except ForkError as error:
             self._failed(error)
         except asyncio.CancelledError:
-            self._front.write([warned("stopped", self._look)])
+            self._front.write([Item(Text.assemble((f"{self._look.stop} ", WARN), "stopped by you"))])
         finally:
             self._errand = None
             self._stage.errand = None
@@ -335,3 +335,11 @@ class Repl:
             await asyncio.wait_for(self._driver.close(), CLOSE_BY_SIGNAL_S if signalled else CLOSE_S)
         except TimeoutError:
             sys.stderr.write("fork: the session did not close in time\n")
+
+
+def _is_own(event: ev.Event) -> bool:
+    """Whether it tells of a `!` command, whose output this screen shows itself."""
+    match event:
+        case ev.Appended(entry=e.Entry(body=e.Notice(text=text))):
+            return text.startswith(RAN)
+    return False

@@ -284,10 +284,11 @@ class Screen:
 
     def interrupt(self) -> None:
         """Ctrl-C: empty the line, else stop what runs; twice: quit."""
-        if self._twice("c-c"):
-            self.quit()
-        elif self._buffer.text:
+        twice = self._twice("c-c")
+        if self._buffer.text:
             self._empty()
+        elif twice:
+            self.quit()
         else:
             self._desk.stop()
 
@@ -340,6 +341,6 @@ class Screen:
         self._pressed = {key: at for key, at in self._pressed.items() if self._clock() - at < TWICE_S}
 
     def _hint(self) -> Text | None:
-        if "c-c" in self._pressed:
+        if "c-c" in self._pressed and not self._buffer.text:
             return Text("ctrl-c again quits", FAINT)
         return None

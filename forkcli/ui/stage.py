@@ -13,11 +13,14 @@ from forkcli.ui.console import Line, Paper
 from forkcli.ui.crowd import Crowd
 from forkcli.ui.errand import Errand
 from forkcli.ui.feed import Feed
+from forkcli.ui.fold import hang
 from forkcli.ui.item import Item, bare
 from forkcli.ui.look import FAINT, STRONG, Look
 from forkcli.ui.markdown import markdown
 from forkcli.ui.pending import Pending
 from forkcli.ui.sanitize import one_line
+
+SHOWN_THOUGHT = 3  # rows
 
 
 class Stage:
@@ -60,15 +63,17 @@ class Stage:
     def live(self, width: int, height: int, spin: str) -> list[Line]:
         """The live area in at most `height` lines: of what streams, the end."""
         rows: list[Line] = []
+        thoughts: list[Line] = []
         under: list[Text] = []
         feed = self._feed(self.shown_agent)
         rows = self._streamed(feed.streaming, width)
+        thoughts = self._folded(feed.thought, width)
         under += feed.live(spin, asking=self.asking)
         under += self._crowd.lines(spin)
         if self.errand is not None and not self.asking:
             under += self.errand.lines(self._clock(), self._look, spin)
         under += self.pending.lines(self._look, running=self.busy)
-        lower = [line for text in under for line in self._row(text, width)]
+        lower = [*thoughts, *(line for text in under for line in self._row(text, width))]
         if rows and lower:
             rows = [*rows, []]
         rows = [*rows, *lower]
@@ -88,6 +93,10 @@ class Stage:
             lines = bare(self._paper.lines(markdown(text), width)) if text.strip() else []
             self._streaming = (text, width, lines)
         return self._streaming[2]
+
+    def _folded(self, thought: str, width: int) -> list[Line]:
+        """The last rows of a thought, which may be one long line."""
+        return self._paper.lines(hang("  ", Text(thought, FAINT)), width)[-SHOWN_THOUGHT:] if thought else []
 
     def _row(self, text: Text, width: int) -> list[Line]:
         text.no_wrap, text.overflow = True, "ellipsis"

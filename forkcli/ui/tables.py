@@ -7,6 +7,7 @@ the words that must stay whole (ids, paths) allow.
 import unicodedata
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import TextIO
 
 from forkcli.core.messages import Json
 from forkcli.core.views import (
@@ -52,7 +53,8 @@ def tree(view: TreeView, width: int | None) -> str:
     out = [f"session {view.session}\n"]
     for row, depth in _nested(view.agents):
         indent = "  " * depth
-        facts = [row.agent, row.state, count(row.steps, "step"), _tokens(row), _cost(row.cost_usd)]
+        facts = [row.agent, row.state, count(row.steps, "step"), _tokens(row)]
+        facts += [] if row.cost_usd is None else [dollars(row.cost_usd)]
         if row.parent and row.first_cache_share is not None:
             facts.append(f"{share(row.first_cache_share)} cached at first")
         out.append(_fit(indent + GAP.join(facts), width) + "\n")
@@ -63,7 +65,7 @@ def tree(view: TreeView, width: int | None) -> str:
     return "".join(out)
 
 
-def agent(view: AgentView) -> str:
+def agent(view: AgentView, width: int | None) -> str:
     """`fork show`."""
     row = view.row
     cached = "" if row.first_cache_share is None else f", first request {share(row.first_cache_share)} from the cache"
@@ -80,10 +82,11 @@ def agent(view: AgentView) -> str:
         "changed": ", ".join(row.files.changed),
         "files": view.folder,
     }
-    out = "".join(f"{name:<8} {one_line(value, 2000)}\n" for name, value in facts.items() if value)
+    lines = (f"{name:<8} {one_line(value, 2000)}\n" for name, value in facts.items() if value)
+    out = "".join(_fold(line, 9, width) for line in lines)
     for title, text in (("last prompt", view.prompt), ("last answer", view.answer)):
         if text.strip():
-            out += f"\n{title}:\n{_indented(text)}"
+            out += f"\n{title}:\n{_indented(text, width)}"
     return out
 
 
@@ -213,9 +216,21 @@ def _fit(text: str, width: int | None) -> str:
     return text + "…"
 
 
-def _indented(text: str) -> str:
+def _indented(text: str, width: int | None) -> str:
     lines = sanitize(text.strip()).split("\n")
-    return "".join(f"  {line}".rstrip() + "\n" for line in lines)
+    return "".join(_fold(f"  {line}".rstrip() + "\n", 2, width) for line in lines)
+
+
+def width_of(stream: TextIO) -> int | None:
+    """Columns of the terminal that a stream is; None for a pipe, where nothing is cut."""
+    import shutil
+
+    return shutil.get_terminal_size().columns if stream.isatty() else None
+
+
+def paragraph(text: str, width: int | None) -> str:
+    """Words as a paragraph that fits; it ends with a newline."""
+    return _fold(one_line(text, 5000) + "\n", 0, width)
 
 
 def _fold(line: str, indent: int, width: int | None) -> str:

@@ -133,13 +133,15 @@ class Files:
             raise ForkError("the path holds a null byte")
         if not path:
             raise ForkError("the path is empty")
+        if path == "~" or path.startswith("~/"):
+            raise ForkError(f"{path}: `~` is not the home directory here", "paths are relative to the project")
         if not path.startswith("/"):
             return self.root, path
         for root in self.roots:
             if (rel := _below(path, root)) is not None:
                 return root, rel
         # the same directory by another name, such as /tmp for /private/tmp; the kernel checks what comes of it
-        head, tail = os.path.split(path.rstrip("/"))
+        head, tail = os.path.split(path.rstrip("/") or "/")
         real = str(Path(os.path.realpath(head)) / tail)
         for root in self.roots:
             if (rel := _below(real, root)) is not None:

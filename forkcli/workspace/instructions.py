@@ -85,10 +85,11 @@ def _read(base: Path, path: str) -> _Found | None:
         return None
     finally:
         os.close(top)
+    info = os.fstat(fd)
+    if not stat.S_ISREG(info.st_mode):
+        os.close(fd)
+        return None
     with os.fdopen(fd, "rb") as file:
-        info = os.fstat(fd)
-        if not stat.S_ISREG(info.st_mode):
-            return None
         try:
             data = file.read(_MOST_BYTES + 1)
         except OSError:

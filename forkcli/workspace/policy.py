@@ -105,7 +105,9 @@ def cache_directory(root: Path, environ: Mapping[str, str]) -> Path | None:
     digest = hashlib.sha256(os.fsencode(root)).hexdigest()[:12]
     folder = base / "fork" / "projects" / f"{root.name or 'root'}-{digest}"
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        base.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for made in (folder.parent.parent, folder.parent, folder):  # each: `parents` leaves the mode to the umask
+            made.mkdir(mode=0o700, exist_ok=True)
     except OSError:
         return None
     return Path(os.path.realpath(folder))

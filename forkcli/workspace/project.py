@@ -67,5 +67,9 @@ def _trusted_owner(marker: Path) -> bool:
 
 def is_risky_root(root: Path) -> bool:
     """Whether a project's root is so wide that one should ask first: `/`, a home directory, or what holds one."""
-    homes = {Path.home(), Path(os.path.realpath(Path.home()))}
-    return root == Path("/") or any(root == home or root in home.parents for home in homes)
+    try:
+        home = Path.home()
+        homes = {home, Path(os.path.realpath(home))} if home.is_absolute() else set()
+    except RuntimeError:  # a user without an entry and without HOME, as in some containers
+        homes = set()
+    return root == Path("/") or any(root == place or root in place.parents for place in homes)

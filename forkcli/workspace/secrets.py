@@ -20,7 +20,9 @@ IN_HOME = words("""
     .terraform.d/credentials.tfrc.json .claude/.credentials.json .codex/auth.json
     .bash_history .zsh_history .python_history
 """)
-IN_CONFIG = words("gcloud gh git/credentials containers/auth.json op rclone hub glab-cli doctl anthropic")
+IN_CONFIG = words(
+    "gcloud gh git/credentials containers/auth.json op rclone hub glab-cli doctl anthropic fork/input-history"
+)
 IN_DATA = words("keyrings kwalletd")
 BY_VARIABLE = words("""
     AWS_SHARED_CREDENTIALS_FILE AWS_CONFIG_FILE CLOUDSDK_CONFIG GH_CONFIG_DIR GNUPGHOME KUBECONFIG DOCKER_CONFIG NETRC

@@ -41,10 +41,11 @@ def _text(base: int, name: str) -> str | None:
         found = open_beneath(base, name, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
     except OSError:
         return None
+    facts = os.fstat(found)
+    if not stat.S_ISREG(facts.st_mode) or facts.st_size > LARGEST:
+        os.close(found)
+        return None
     with os.fdopen(found, "rb") as file:
-        facts = os.fstat(found)
-        if not stat.S_ISREG(facts.st_mode) or facts.st_size > LARGEST:
-            return None
         try:
             text = file.read(LARGEST).decode("utf-8")
         except (UnicodeDecodeError, OSError):

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -210,7 +210,7 @@ class Desk:
         return check_session(self.session)
 
 
-Steps = Sequence[Reply]
+Serve = Callable[..., ScriptedServer]  # the fixture `serve`
 
 
 def by_step(*steps: Reply) -> Callable[[Json], Reply]:
@@ -249,6 +249,3 @@ def alive(needle: str) -> list[int]:
                 if needle.encode() in (entry / "cmdline").read_bytes():
                     found.append(int(entry.name))
     return found
-
-
-__all__ = ["Desk", "Ended", "Running", "ScriptedServer", "Zygote", "alive", "by_step", "called", "texts", "until"]

@@ -82,12 +82,16 @@ def _run(job: Job, fds: Sequence[int]) -> None:
         os.close(fd)
     os.environ.clear()
     os.environ.update(job["env"])
+    for name in job.get("unset", ()):
+        os.environ.pop(name, None)
     for name, bounds in job.get("rlimits", {}).items():
         resource.setrlimit(getattr(resource, name), bounds)
     if "uid" in job:
         os.setgroups([])
         os.setgid(job["uid"])
         os.setuid(job["uid"])
+    for name in job.get("ignores", ()):
+        signal.signal(getattr(signal, name), signal.SIG_IGN)
     os.chdir(job["cwd"])
     sys.argv = ["fork", *(os.fsdecode(word.encode("utf-8", "surrogateescape")) for word in job["words"])]
     if "die_opening" in job:

@@ -5,12 +5,10 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from app_kit import Desk, Zygote
+from app_kit import Desk, Serve, Zygote
 
 from forkcli.core.messages import Json
 from forkcli.models.scripted import Reply, ScriptedServer
-
-Serve = Callable[..., ScriptedServer]
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,6 @@
 """Background jobs over the life of a session: started, stopped, told when they end, and lost with a kill."""
 
-from app_kit import Desk, alive, by_step, until
-from conftest import Serve
+from app_kit import Desk, Serve, alive, by_step, until
 
 from forkcli.core.entries import Message
 from forkcli.models.scripted import Reply, call, newest_text, reply, say
@@ -14,7 +13,7 @@ def test_the_end_of_a_job_is_told_with_the_next_step(desk: Desk, serve: Serve) -
     started, _ = desk.results()
     assert "job j1 runs in the background" in started
     (message,) = desk.bodies(Message)
-    assert (message.sender, message.job) == ("j1", "j1")
+    assert (message.sender, message.file) == ("j1", "0001-j1.md")
     assert "exit code 4" in message.text
     assert "result of it" in message.text
     assert '<message from="j1">' in newest_text(server.requests[-1].body)

@@ -8,8 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from app_kit import Desk, by_step, until
-from conftest import Serve
+from app_kit import Desk, Serve, by_step, until
 
 from forkcli.core.entries import Assistant, Prompt
 from forkcli.models.scripted import Reply, call, reply, say
@@ -281,3 +280,28 @@ def test_a_history_that_another_program_wrote_to_is_not_written_over(desk: Desk,
     assert "by another program" in running.stderr
     assert desk.bodies(Assistant) == []
     assert desk.run("-c", "-p").stdout == "late\n"
+
+
+@pytest.mark.parametrize("home", [None, "", "relative", "/nonexistent"])
+def test_a_user_without_a_home_directory_works(
+    desk: Desk, serve: Serve, user: dict[str, int], home: str | None
+) -> None:
+    """As in a container that runs under a number that no account has."""
+    serve(reply("fine"))
+    env = {name: "" for name in os.environ if name.startswith("XDG_")}
+    options: dict[str, object] = {"uid": 54321} if user else {}
+    if user:
+        for folder in (*desk.project.rglob("*"), desk.project):
+            os.chown(folder, 54321, -1, follow_symlinks=False)
+    unset = ["HOME"] if home is None else []
+    done = desk.run("-p", "hello", env={**env, "HOME": home or ""}, unset=unset, **options)
+    assert (done.code, done.stdout) == (0, "fine\n"), done.stderr
+
+
+def test_a_directory_as_standard_input_is_one_sentence(desk: Desk, serve: Serve) -> None:
+    serve(reply("never"))
+    folder = os.open(desk.project, os.O_RDONLY)
+    done = desk.run("-p", "hello", stdin=folder)
+    os.close(folder)
+    assert done.code == 1
+    assert "standard input" in one_sentence(done.stderr)

@@ -5,8 +5,7 @@ import signal
 import time
 
 import pytest
-from app_kit import Desk, alive, by_step, texts, until
-from conftest import Serve
+from app_kit import Desk, Serve, alive, by_step, texts, until
 
 from forkcli.core.entries import Agent, Assistant, Checkpoint, Prompt, Resume, ToolResult, ToolStart
 from forkcli.core.messages import dump

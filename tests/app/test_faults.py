@@ -3,8 +3,7 @@
 import time
 
 import pytest
-from app_kit import Desk, by_step, texts
-from conftest import Serve
+from app_kit import Desk, Serve, by_step, texts
 
 from forkcli.core.decide import CUT
 from forkcli.core.entries import Assistant, Failure, Notice

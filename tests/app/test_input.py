@@ -7,8 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from app_kit import Desk
-from conftest import Serve
+from app_kit import Desk, Serve
 
 from forkcli.core.entries import Prompt
 from forkcli.core.messages import Block

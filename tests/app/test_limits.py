@@ -7,8 +7,7 @@ import sys
 import time
 
 import pytest
-from app_kit import Desk, alive, by_step, texts, until
-from conftest import Serve
+from app_kit import Desk, Serve, alive, by_step, texts, until
 
 from forkcli.core.decide import STOPPED
 from forkcli.core.entries import Assistant, CallId, Checkpoint, Interrupt, ToolResult, ToolStart
@@ -140,6 +139,44 @@ def test_a_signal_ends_the_waiting_for_data(desk: Desk, serve: Serve) -> None:
     finally:
         os.close(reader)
         os.close(writer)
+
+
+def test_a_signal_while_it_starts_is_no_failure_of_fork(desk: Desk) -> None:
+    program = """
+import os, signal, sys
+from forkcli.__main__ import main
+def audit(event, args):
+    if event == "open" and args[0] == os.devnull:
+        os.kill(os.getpid(), signal.SIGINT)
+os.close(0)
+sys.addaudithook(audit)
+sys.argv = ["fork", "ls"]
+sys.exit(main())
+"""
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, cwd=desk.project, capture_output=True, timeout=20, check=False)
+    assert (done.returncode, done.stderr) == (130, b"")
+
+
+@pytest.mark.parametrize("name", ["SIGHUP", "SIGINT"])
+def test_a_signal_that_whoever_started_it_had_ignored_stays_ignored(desk: Desk, serve: Serve, name: str) -> None:
+    """So `nohup fork -p …` outlives its terminal, and Ctrl-C leaves alone what a script started in the background."""
+    serve(Reply([say("word " * 20)], tokens_per_s=50))
+    running = desk.start("-p", "say words", ignores=[name])
+    desk.wait_for(Checkpoint)
+    running.kill(getattr(signal, name))
+    assert running.wait() == 0
+    assert running.stdout.split() == ["word"] * 20
+
+
+def test_a_signal_while_it_puts_things_away_still_ends_it_as_that_signal_does(desk: Desk, serve: Serve) -> None:
+    slow = call("bash", command="trap '' TERM; sleep 64.64", background=True)
+    serve(by_step(reply(slow), reply("done")))
+    running = desk.start("-p", "go", "-o", "json")
+    until(lambda: running.stdout)
+    running.kill(signal.SIGTERM)
+    assert running.wait() in {0, 143}
+    until(lambda: alive("64.64") == [])
 
 
 def test_two_signals_are_no_more_than_one(desk: Desk, serve: Serve) -> None:

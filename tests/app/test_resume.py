@@ -7,8 +7,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from app_kit import Desk, by_step
-from conftest import Serve
+from app_kit import Desk, Serve, by_step
 
 from forkcli.core.entries import AccessChange, Agent, ModelChange
 from forkcli.core.messages import Json, dump

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import socket
 import statistics
 import subprocess
 import sys
@@ -26,17 +25,6 @@ _, status, used = os.wait4(pid, 0)
 open(sys.argv[1], "w").write(str(used.ru_maxrss))
 sys.exit(os.waitstatus_to_exitcode(status))
 """
-
-
-class PromptServer(ScriptedServer):
-    """The scripted server without the 40 ms that a small write waits for the acknowledgement of the one before it.
-
-    asyncio switches that off only for sockets that name their protocol, which those of `create_server` do not.
-    """
-
-    async def _serve(self, listener: socket.socket) -> None:
-        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        await super()._serve(listener)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,8 @@ import time
 from functools import partial
 
 from forkcli.models.scripted.script import call, reply
-from tests.bench.lab import Figure, Lab, PromptServer, Row, interleaved, steps
+from forkcli.models.scripted.server import ScriptedServer
+from tests.bench.lab import Figure, Lab, Row, interleaved, steps
 
 TIMES = 15
 PROMPT_SIGN = b"claude-opus"  # the status line, drawn together with the input line, names the model
@@ -55,14 +56,14 @@ def _until_prompt(lab: Lab, base_url: str) -> float:
 def prompt(lab: Lab) -> Figure:
     """The REPL's prompt against importing what any such screen needs."""
     imports = "import typer, rich.console, prompt_toolkit"
-    with PromptServer([]) as server:
+    with ScriptedServer([]) as server:
         own, other = interleaved(TIMES, partial(_until_prompt, lab, server.base_url), partial(_python, lab, imports))
     return _ratio(own, other, 1.5)
 
 
 def turn(lab: Lab) -> Figure:
     """One whole `-p` turn against importing the SDK."""
-    with PromptServer(lambda _: reply("Hello.")) as server:
+    with ScriptedServer(lambda _: reply("Hello.")) as server:
         own, other = interleaved(TIMES, lambda: lab.run(lab.turn(server)), partial(_python, lab, "import anthropic"))
     return _ratio(own, other, 1.25)
 
@@ -70,14 +71,14 @@ def turn(lab: Lab) -> Figure:
 def resume(lab: Lab) -> Figure:
     """Opening a session of 1,000 steps: the time until its next request, above that of a new session."""
     lab.forget()
-    with PromptServer(steps(1000, call("read", path="src/hello.py")), check=False, keep=2) as server:
+    with ScriptedServer(steps(1000, call("read", path="src/hello.py")), check=False, keep=2) as server:
         lab.run(lab.turn(server))
-    with PromptServer(lambda _: reply("Hello."), check=False, keep=2) as server:
+    with ScriptedServer(lambda _: reply("Hello."), check=False, keep=2) as server:
         old, new = interleaved(5, partial(_to_request, lab, server, "-c"), partial(_to_request, lab, server))
     return Figure(f"{1000 * (old - new):.0f} ms", old - new <= 0.5)
 
 
-def _to_request(lab: Lab, server: PromptServer, *more: str) -> float:
+def _to_request(lab: Lab, server: ScriptedServer, *more: str) -> float:
     if more:
         newest = max((lab.project / ".fork/sessions").iterdir(), key=_size).name
         more = ("-r", newest)

@@ -9,7 +9,8 @@ from itertools import pairwise
 
 from forkcli.models.scripted.record import Recorded
 from forkcli.models.scripted.script import call, reply
-from tests.bench.lab import Figure, Lab, PromptServer, Row, interleaved, steps
+from forkcli.models.scripted.server import ScriptedServer
+from tests.bench.lab import Figure, Lab, Row, interleaved, steps
 
 READ = {"path": "src/hello.py"}
 PAUSE = "true"
@@ -27,7 +28,7 @@ def _gaps_ms(requests: list[Recorded]) -> list[float]:
 
 def _steps(lab: Lab, count: int, *calls: dict[str, object], keep: int = 2) -> list[Recorded]:
     lab.forget()
-    with PromptServer(steps(count, *calls), check=False, keep=keep) as server:
+    with ScriptedServer(steps(count, *calls), check=False, keep=keep) as server:
         lab.run(lab.turn(server))
         return server.requests
 
@@ -50,7 +51,7 @@ def long_run(lab: Lab) -> Figure:
     requests = _steps(lab, 1000, call("read", **READ), keep=30)
     gaps = _gaps_ms(requests)
     early, late = statistics.median(gaps[5:25]), statistics.median(gaps[-20:])
-    with PromptServer(lambda _: reply("Hello."), check=False, keep=1) as server:
+    with ScriptedServer(lambda _: reply("Hello."), check=False, keep=1) as server:
         (carrying,) = interleaved(9, partial(_seconds_to_carry, server, requests[-1].raw))
     net = late - 1000 * carrying
     size = len(requests[-1].raw) // 1024
@@ -60,7 +61,7 @@ def long_run(lab: Lab) -> Figure:
     )
 
 
-def _seconds_to_carry(server: PromptServer, body: bytes) -> float:
+def _seconds_to_carry(server: ScriptedServer, body: bytes) -> float:
     """From a bare client's first byte until the server has the whole request."""
     line = http.client.HTTPConnection(server.base_url.removeprefix("http://"), timeout=10)
     begun = time.time()
@@ -73,7 +74,7 @@ def _seconds_to_carry(server: PromptServer, body: bytes) -> float:
 def _peak(lab: Lab, count: int) -> tuple[float, float]:
     """Peak memory of a run of `count` steps and the size of the history it left, in MiB."""
     lab.forget()
-    with PromptServer(steps(count, call("read", **READ)), check=False, keep=1) as server:
+    with ScriptedServer(steps(count, call("read", **READ)), check=False, keep=1) as server:
         peak = lab.peak_mib(lab.turn(server))
     history = sum(path.stat().st_size for path in (lab.project / ".fork").rglob("history.jsonl"))
     return peak, history / 2**20

@@ -4,6 +4,9 @@ import json
 from collections.abc import Callable
 
 from core.build import AGENT, entries, prompt, seal
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from forkcli.core import entries as e
 from forkcli.core.decide import CallModel, next_action
 from forkcli.core.history import History
@@ -12,8 +15,6 @@ from forkcli.core.messages import Block, text_block
 from forkcli.core.seal import sendable
 from forkcli.models.scripted.catalog import catalog
 from forkcli.models.scripted.rules import check_messages
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 MODEL = catalog(None)[AGENT.model]
 CALLS = st.sampled_from(["toolu_1", "toolu_2", "toolu_3", "call 4", ""])

@@ -128,9 +128,8 @@ def test_a_paused_answer_goes_on_without_a_message_between() -> None:
 
 def test_what_the_api_would_refuse_is_left_out_of_an_answer() -> None:
     thinking = {"type": "thinking", "thinking": "hm", "signature": "s"}
-    assert [b["type"] for b in history(prompt(), seal(), answer(thinking, "a", "  ", thinking)).messages[-1].content] == [
-        "thinking", "text",
-    ]  # fmt: skip
+    sent = history(prompt(), seal(), answer(thinking, "a", "  ", thinking)).messages[-1].content
+    assert [b["type"] for b in sent] == ["thinking", "text"]
     assert len(history(prompt(), seal(), answer("", thinking)).messages) == 1
     assert len(history(prompt(), seal(), answer("half", stop="refusal")).messages) == 1
     bad = [tool_use("a b"), tool_use("a", "no name"), {**tool_use("c"), "input": "x"}, tool_use("d")]
@@ -179,6 +178,14 @@ def test_model_access_and_directory_are_those_of_the_newest_entry() -> None:
         ToolResult(CallId("a"), "bash", (), facts=ToolFacts(cwd="/p/x")),
     )  # fmt: skip
     assert (h.model, h.effort, h.access, h.net, h.cwd) == ("m2", "low", "read", True, "/p/x")
+
+
+def test_a_change_of_access_is_told_with_what_it_means() -> None:
+    h = history(AccessChange("read", net=False), AccessChange("full", net=False), prompt(), seal())
+    assert texts(h)[-1][1][0] == (
+        "<notice>From now on: access read (the project cannot be changed), network off.</notice>\n"
+        "<notice>From now on: access full (commands run without a sandbox), network on.</notice>"
+    )
 
 
 def test_usage_and_cost_add_up_and_the_newest_usage_measures_the_context() -> None:

@@ -20,6 +20,7 @@ from forkcli.engine.loop import prompt_turn
 from forkcli.engine.patience import Patience
 from forkcli.engine.ports import (
     Answer,
+    Model,
     ModelError,
     ModelLimits,
     ModelRequest,
@@ -142,7 +143,7 @@ class Bench:
 
 def make_bench(
     place: Path,
-    model: Plays,
+    model: Model,
     tools: Sequence[Tool] = (),
     *,
     ask: Asked | None = None,

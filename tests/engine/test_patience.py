@@ -1,6 +1,7 @@
 """How long an endpoint that does not answer is asked again. Time is a number here; nobody waits."""
 
 import asyncio
+import socket
 from itertools import pairwise
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from forkcli.engine.agent import Stop
 from forkcli.engine.loop import resume_turn
 from forkcli.engine.patience import LONGEST_DELAY_S, Patience
 from forkcli.engine.ports import ModelError, ModelFault
+from forkcli.models.anthropic import AnthropicModel
 
 OVERLOADED = ModelError(ModelFault.OVERLOADED, "overloaded", status=529)
 UNREACHABLE = ModelError(ModelFault.UNREACHABLE, "no connection")
@@ -129,3 +131,17 @@ async def test_a_person_who_stops_the_waiting_begins_the_next_turn_with_a_first_
     del bench.events[:]
     assert (await bench.turn()).status == "done"
     assert [event.attempt for event in bench.events if isinstance(event, RetryWait)] == [1]
+
+
+async def test_a_real_endpoint_that_takes_no_connections_is_given_up_in_time(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    model = AnthropicModel(base_url=f"http://127.0.0.1:{port}", memory_file=tmp_path / "memory.json")
+    bench = make_bench(tmp_path, model, patience=Patience(total_s=60, unreachable_s=1.0))
+    end = await bench.turn()
+    await model.close()
+    assert end.status == "unavailable"
+    assert f"127.0.0.1:{port} cannot be reached" in end.sentence
+    waited = [event.seconds for event in bench.events if isinstance(event, RetryWait)]
+    assert waited
+    assert sum(waited) <= 1.0

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 KEY = "sk-ant-this-is-the-key"
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @dataclass(frozen=True, slots=True)

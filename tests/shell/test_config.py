@@ -118,7 +118,7 @@ def test_a_wrong_value_in_a_project_is_told_and_ignored(place: Place) -> None:
 
 
 def test_a_hostile_project_cannot_fill_the_screen(place: Place) -> None:
-    place.project_file.write_text("".join(f"{'k' * 500}{n} = 1\n" for n in range(80)))
+    place.project_file.write_text("".join(f"{'k' * 500}{n} = 1\n" for n in range(25)))
     warnings = place.load().warnings
     assert len(warnings) == MAX_WARNINGS + 1
     assert max(map(len, warnings)) < 400 + len(str(place.project_file))

@@ -6,7 +6,17 @@ import pytest
 
 from forkcli.core.entries import Usage
 from forkcli.core.ids import AgentId, Seq, SessionId
-from forkcli.core.views import AgentRow, CheckView, FilesView, FindingView, HealthRow, HealthView, SessionRow, TreeView
+from forkcli.core.views import (
+    AgentRow,
+    AgentView,
+    CheckView,
+    FilesView,
+    FindingView,
+    HealthRow,
+    HealthView,
+    SessionRow,
+    TreeView,
+)
 from forkcli.ui import tables
 
 ID = SessionId("20261122-0925-k3f")
@@ -36,6 +46,18 @@ def test_no_line_is_wider_than_the_terminal(width: int, title: str) -> None:
     shown += tables.health(health, width)
     assert [line for line in shown.splitlines() if columns(line) > width] == []
     assert not {"\x1b", "\x07", "\u202e"} & set(shown)
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 200])
+def test_a_card_and_a_paragraph_fold_at_words_and_lose_none(width: int) -> None:
+    words = [f"word{number}" for number in range(80)]
+    view = AgentView(
+        ID, agent("main"), "claude-opus-5-5", "high", "write", False, 3300, "/p/.fork", *[" ".join(words)] * 2
+    )
+    for shown, times in ((tables.agent(view, width), 2), (tables.paragraph(" ".join(words), width), 1)):
+        assert [line for line in shown.splitlines() if columns(line) > width] == []
+        assert shown.split().count("word42") == times
+        assert "word79\n" in shown
 
 
 def test_a_pipe_gets_everything_in_one_line_each() -> None:

@@ -130,7 +130,11 @@ async def test_leaving_the_sandbox_is_asked_for_by_why_alone(desk: Desk) -> None
 async def test_what_was_refused_does_not_run_and_the_model_is_told(desk: Desk, args: dict[str, object]) -> None:
     outcome = await desk.call(BASH, command="x", **args)
     assert outcome.is_error
-    assert text(outcome).startswith("Not run: ")
+    assert text(outcome).startswith("Not run: the user refused ")
+    desk.attended = False
+    alone = await desk.call(BASH, command="x", **args)
+    assert "nobody is there to be asked" in text(alone)
+    assert "the user refused" not in text(alone)
     assert desk.workspace.commands == []
 
 
@@ -180,6 +184,9 @@ async def test_a_refusal_of_the_sandbox_is_explained_in_one_line(desk: Desk, wro
     assert said[:2] == [wrote, "[exit 1]"]
     assert hint in said[2]
     assert len(said) == 3
+    desk.attended = False
+    said = text(await desk.call(BASH, command="x")).splitlines()
+    assert said[2].endswith("nobody is there to be asked in this run]")
 
 
 async def test_nothing_is_explained_that_the_sandbox_did_not_do(desk: Desk) -> None:
@@ -196,7 +203,9 @@ async def test_nothing_is_explained_that_the_sandbox_did_not_do(desk: Desk) -> N
 async def test_with_access_read_the_hint_offers_no_way_out(desk: Desk) -> None:
     desk.access = "read"
     desk.workspace.end = ended("touch: x: Read-only file system", exit_code=1)
-    assert text(await desk.call(BASH, command="x")).endswith("[sandbox: your access is `read`, nothing can be written]")
+    assert text(await desk.call(BASH, command="x")).endswith(
+        "[sandbox: your access is `read`: only `.fork/notes/` and /tmp can be written]"
+    )
 
 
 async def test_live_output_is_decoded_as_it_comes(desk: Desk) -> None:

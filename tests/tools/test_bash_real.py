@@ -127,7 +127,7 @@ async def test_with_access_read_a_command_writes_nothing(real: Desk) -> None:
     real.access = "read"
     answer = await said(real, "cat README.md; echo x > made")
     assert answer.startswith("# A project\n")
-    assert answer.endswith("[sandbox: your access is `read`, nothing can be written]")
+    assert answer.endswith("[sandbox: your access is `read`: only `.fork/notes/` and /tmp can be written]")
     assert not (real.root / "made").exists()
 
 

@@ -198,6 +198,12 @@ async def test_an_edit_that_was_made_already_is_recognised(desk: Desk) -> None:
     assert said[0] == "`new_str` is there already, on line 2."
 
 
+async def test_where_the_longest_line_is_like_none_the_next_ones_are_looked_for(desk: Desk) -> None:
+    said = await not_found(desk, "# a title\n\nquite another thing\n", "# A title:\n\nxxxxxxxxxxxxxxxxxxxxx")
+    assert said[0] == "Nearest, from line 1:"
+    assert await not_found(desk, "}\n", "}\nxxxxxxxxxxxxxxxxxxxxx") == ["No line of the file is like it."]
+
+
 async def test_nothing_like_it_is_said_so(desk: Desk) -> None:
     assert await not_found(desk, "aaa\nbbb\n", "qqqqqqqqqqqqqqq") == ["No line of the file is like it."]
     assert await not_found(desk, "", "qqq") == ["No line of the file is like it."]

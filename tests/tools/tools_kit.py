@@ -133,6 +133,7 @@ class Desk:
     net: bool = False
     cwd: str = ""
     agrees: bool = False
+    attended: bool = True
     asked: list[Question] = field(default_factory=list)
     heard: list[str] = field(default_factory=list)
     told: list[Told] = field(default_factory=list)
@@ -161,6 +162,7 @@ class Desk:
             approve=approve,
             output=self.heard.append,
             jobs=self.jobs,
+            attended=self.attended,
         )
 
     async def call(self, tool: Tool, **args: object) -> ToolOutcome:

@@ -85,6 +85,14 @@ def test_a_retry_counts_down_and_goes_when_text_comes() -> None:
     assert "overloaded" not in "".join(watched.live())
 
 
+def test_of_a_long_thought_the_end_is_shown() -> None:
+    watched = Watched()
+    watched.on(ev.StepStarted(MAIN, 1), delta("word " * 60 + "and\nthe end", thinking=True))
+    live = watched.live(width=40)
+    assert live[:3] == ["  word word word word word word word", "  word word word word and", "  the end"]
+    assert "thinking" in live[3]
+
+
 def test_thinking_is_live_and_leaves_nothing_behind() -> None:
     watched = Watched()
     watched.on(ev.StepStarted(MAIN, 1), delta("I wonder\x1b[2J", thinking=True))
@@ -111,7 +119,9 @@ def test_output_of_a_command_is_remembered_in_bounds() -> None:
     watched.on(ev.CallStarted(MAIN, call("bash", command="yes")))
     for _ in range(100):
         watched.on(ev.CallOutput(MAIN, "c1", "y\n" * 10_000))
-    assert len(watched.on(result("bash", "y")).split("\n")) < 20
+    said = watched.on(result("bash", "y"))
+    assert len(said.split("\n")) < 20
+    assert "… 999,996 more lines" in said
 
 
 def test_reads_stand_close_together_and_an_edit_shows_its_diff() -> None:

@@ -2,11 +2,12 @@
 
 import asyncio
 
-from ui_fakes import FakeDriver, replies, slash
+from ui_fakes import FakeDriver, appended, replies, slash
 from ui_terminal import session
 
+from forkcli.core import entries as e
 from forkcli.errors import ForkError
-from forkcli.ui.ports import Choice, Lines, Pager, Quit, Refill, Slash
+from forkcli.ui.ports import RAN, Choice, Lines, Pager, Quit, Refill, Slash
 
 
 async def test_ctrl_j_and_a_backslash_make_new_lines() -> None:
@@ -119,3 +120,14 @@ async def test_paths_complete_behind_an_at() -> None:
         await here.see("src/price.py")
         here.type("\t\r")
         await here.did(("turn", "read @src/price.py "))
+
+
+async def test_what_the_agent_is_told_of_a_bang_command_is_not_shown_twice() -> None:
+    async def tell(driver: FakeDriver, _text: str) -> None:
+        driver.emit(appended(e.Notice(f"{RAN}ls` in /p (exit code 0):\nout")))
+        driver.emit(appended(e.Notice("something else\nwith more")))
+
+    async with session(FakeDriver(tell)) as here:
+        here.type("go\r")
+        await here.see("· told the agent: something else…")
+        assert "The user ran" not in here.text

@@ -111,6 +111,17 @@ async def test_ctrl_c_empties_the_line_and_twice_quits() -> None:
         assert here.driver.did[-1] == ("close", "")
 
 
+async def test_ctrl_c_does_not_quit_while_there_is_something_to_empty() -> None:
+    async with session(FakeDriver(replies)) as here:
+        here.type("a draft\x03another")
+        await here.see("› another")
+        assert "ctrl-c again quits" not in here.text
+        here.type("\x03")
+        await here.unsee("another")
+        assert here.task is not None
+        assert not here.task.done()
+
+
 async def test_ctrl_c_on_an_empty_line_stops_what_runs() -> None:
     async with session(FakeDriver(works)) as here:
         here.type("begin\r")

@@ -58,6 +58,7 @@ class Ask:
     what: str
     command: str
     why: str = ""
+    cwd: str = ""
 
 
 Script = Callable[["FakeDriver", str], Awaitable[None]]

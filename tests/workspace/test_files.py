@@ -49,6 +49,16 @@ def test_a_root_reached_by_another_name_is_the_root(project: Path, tmp_path: Pat
     assert files.read(str(tmp_path / "alias/README.md"), 100) == b"# A project\n"
 
 
+def test_the_root_of_the_file_system_is_not_the_project_whatever_the_directory_of_the_process(
+    files: Files, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(project)
+    for path in ("/", "//"):
+        assert files.relative(path) == path
+        with pytest.raises(ForkError, match="lies outside the project"):
+            files.listdir(path)
+
+
 @pytest.mark.parametrize("path", ["/etc/passwd", "../x", "src/../../x", "~/x", "/", ""])
 def test_what_lies_outside_is_refused_in_a_sentence(files: Files, path: str) -> None:
     with pytest.raises(ForkError) as caught:

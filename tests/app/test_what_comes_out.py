@@ -3,8 +3,7 @@
 import json
 
 import pytest
-from app_kit import Desk, by_step
-from conftest import Serve
+from app_kit import Desk, Serve, by_step
 
 from forkcli.models.scripted import Reply, call, reply, say, think
 

@@ -1,0 +1,158 @@
+"""The session behind the REPL, with real files and processes."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from forkcli.app.driver import ReplDriver
+from forkcli.app.parts import NobodyToAsk, build_model, patience
+from forkcli.app.session import Surroundings, resume_session
+from forkcli.app.slashes import slashes_for
+from forkcli.config import Settings
+from forkcli.core.entries import Message, Notice
+from forkcli.core.events import Event
+from forkcli.engine.agent import Approvals
+from forkcli.engine.ports import Answer, Question
+from forkcli.errors import ForkError
+from forkcli.models.scripted import Reply, ScriptedServer, call, reply
+from forkcli.store.lock import lock_session
+from forkcli.store.scratch import Scratch
+from forkcli.ui.ports import Choice
+from forkcli.workspace.base import open_workspace
+
+
+def nothing(_event: Event) -> None:
+    """Nobody watches."""
+
+
+@asynccontextmanager
+async def driver_in(project: Path, *script: Reply) -> AsyncIterator[ReplDriver]:
+    with ScriptedServer(script) as server:
+        settings = Settings(project, project, base_url=server.base_url, api_key="scripted")
+        model, scratch = build_model(settings), Scratch(project)
+        scratch.ensure()
+        workspace = open_workspace(project, begin=False)
+        approvals = Approvals(NobodyToAsk())
+        driver = ReplDriver(
+            Surroundings(settings, scratch, model, workspace, approvals, patience(interactive=True), nothing)
+        )
+        try:
+            yield driver
+        finally:
+            await driver.close()
+            await workspace.close()
+            await model.close()
+
+
+class Agrees:
+    """Says yes, so that it does not matter whether a sandbox works here."""
+
+    interactive = True
+
+    async def ask(self, _question: Question) -> Answer:
+        return "once"
+
+
+def notices(driver: ReplDriver) -> list[str]:
+    return [entry.body.text for entry in driver.history.entries if isinstance(entry.body, Notice)]
+
+
+async def test_a_command_of_the_users_is_told_with_its_output(project: Path) -> None:
+    async with driver_in(project) as driver:
+        end = await driver.shell("echo out; exit 3", lambda _text: None)
+        assert (end.output, end.exit_code) == ("out\n", 3)
+        assert notices(driver) == [f"The user ran `echo out; exit 3` in {project} (exit code 3):\nout"]
+
+
+async def test_a_command_of_the_users_that_is_stopped_keeps_what_it_had_said(project: Path) -> None:
+    async with driver_in(project) as driver:
+        heard = asyncio.Event()
+        task = asyncio.create_task(driver.shell("echo first; sleep 60", lambda _text: heard.set()))
+        await heard.wait()
+        task.cancel()
+        end = await task
+        assert (end.output, end.exit_code) == ("first\n", None)
+        assert notices(driver) == [f"The user ran `echo first; sleep 60` in {project} (killed):\nfirst"]
+
+
+async def test_quitting_while_a_command_of_the_users_runs_ends_it(project: Path) -> None:
+    async with driver_in(project) as driver:
+        heard = asyncio.Event()
+        task = asyncio.create_task(driver.shell("echo first; sleep 60", lambda _text: heard.set()))
+        await heard.wait()
+        task.cancel()
+        await driver.close()
+        assert (await task).exit_code is None
+
+
+async def test_the_session_that_was_left_is_known_once_something_was_asked_in_it(project: Path) -> None:
+    async with driver_in(project, reply("hello")) as driver:
+        await driver.shell("true", lambda _text: None)
+        await driver.close()
+        assert driver.left is None
+        await driver.turn("hi")
+        session = driver.status().session
+        await driver.close()
+        assert session
+        assert driver.left == session
+
+
+async def test_a_job_that_ended_between_two_turns_is_told_as_such_also_after_a_resume(project: Path) -> None:
+    job = call("bash", command="sleep 0.8; exit 7", background=True)
+    async with driver_in(project, reply(job), reply("started"), reply("I see")) as driver:
+        driver.around = replace(driver.around, approvals=Approvals(Agrees()))
+        await driver.turn("go")
+        session = driver.session
+        assert session is not None
+        while session.rig.jobs.running:
+            await asyncio.sleep(0.05)
+        await driver.close()
+        await driver.switch(resume_session(driver.around, session.id))
+        await driver.turn("and now?")
+        (message,) = [entry.body for entry in driver.history.entries if isinstance(entry.body, Message)]
+        assert (message.sender, message.file) == ("j1", "0001-j1.md")
+        assert "exit code 7" in message.text
+
+
+async def test_a_session_that_cannot_be_resumed_leaves_the_open_one_open(project: Path) -> None:
+    async with driver_in(project, reply("hello"), reply("again")) as driver:
+        await driver.turn("hi")
+        first = driver.session
+        assert first is not None
+        await driver.switch(None)
+        await driver.turn("hi")
+        second = driver.status().session
+        resume = next(slash for slash in slashes_for(driver) if slash.name == "resume")
+        lock = lock_session(driver.around.scratch.session_folder(first.id))
+        with pytest.raises(ForkError, match="in use"):
+            await resume.run(first.id)
+        lock.release()
+        assert driver.status().session == second
+        await resume.run(first.id)
+        assert driver.status().session == first.id
+
+
+async def test_sessions_to_resume_are_dated_in_the_readers_own_time(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with driver_in(project, reply("hello")) as driver:
+        await driver.turn("hi")
+        await driver.switch(None)
+        resume = next(slash for slash in slashes_for(driver) if slash.name == "resume")
+        monkeypatch.setenv("TZ", "UTC-5:30")
+        time.tzset()
+        try:
+            shown = await resume.run("")
+        finally:
+            monkeypatch.undo()
+            time.tzset()
+        assert isinstance(shown, Choice)
+        (found,) = driver.around.scratch.sessions()
+        local = found.updated + timedelta(hours=5, minutes=30)
+        assert shown.items == ((found.id, "hi", f"{local:%Y-%m-%d %H:%M}"),)
