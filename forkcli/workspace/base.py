@@ -7,7 +7,7 @@ from pathlib import Path
 
 from forkcli.core.entries import Access
 from forkcli.engine.ports import Workspace
-from forkcli.errors import ForkError
+from forkcli.errors import ForkError, Kind
 from forkcli.workspace.forked import ForkWorkspace
 from forkcli.workspace.layers import read_record
 from forkcli.workspace.layers import remove as remove_layers
@@ -41,6 +41,13 @@ def open_fork(
     if access == "read":
         enter = parent.enter if isinstance(parent, ForkWorkspace) else tuple
         return ForkWorkspace("view", parent, Plan(parent.root), enter=enter, access="read")
+    try:
+        return _open(parent, layers, checkout, waits=waits)
+    except OSError as error:
+        raise ForkError(f"the files of a fork could not be made: {error}", kind=Kind.STORAGE) from error
+
+
+def _open(parent: PlainWorkspace, layers: Path, checkout: Checkout | None, *, waits: bool) -> ForkWorkspace:
     kind = read_record(layers).get("kind")
     if kind == "worktree" or (kind is None and not waits):
         return open_worktree(parent, layers, checkout)

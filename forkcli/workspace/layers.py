@@ -56,15 +56,19 @@ def read_record(layers: Path) -> dict[str, Any]:
     return record
 
 
-def write_record(layers: Path, record: Mapping[str, object]) -> None:
-    """Write down what the layers are, once they are complete. Raises ForkError(STORAGE)."""
+def write_record(layers: Path, record: Mapping[str, object], *, sync: bool = True) -> None:
+    """Write down what the layers are, once they are complete. Raises ForkError(STORAGE).
+
+    Without `sync` a power cut may lose it, for what would be found out again the same.
+    """
     place = layers / _RECORD
     aside = layers / f".{_RECORD}.{secrets.token_hex(4)}"
     try:
         with aside.open("x", encoding="ascii") as file:
             json.dump(record, file)
             file.flush()
-            os.fsync(file.fileno())
+            if sync:
+                os.fsync(file.fileno())
         aside.replace(place)
     except OSError as error:
         aside.unlink(missing_ok=True)

@@ -51,7 +51,8 @@ def open_overlay(parent: PlainWorkspace, layers: Path) -> ForkWorkspace:
     plan = Plan(root, tuple(found), hidden, below.locked)
     workspace = ForkWorkspace("overlay", parent, plan, notes=below.notes, enter=below.enter)
     if record.get("targets") != targets:
-        write_record(layers, {"kind": "overlay", "elsewhere": place != layers, "targets": targets})
+        away = place != layers
+        write_record(layers, {"kind": "overlay", "elsewhere": away, "targets": targets}, sync=away or len(targets) > 1)
     return workspace
 
 

@@ -145,3 +145,10 @@ def test_a_record_cannot_name_places_outside_of_the_project(project: Path, recor
     main = open_workspace(project, begin=False, sandbox=False)
     with pytest.raises(ForkError, match="damaged"):
         open_fork(main, layers)
+
+
+def test_a_layers_folder_that_cannot_be_made_is_said(project: Path) -> None:
+    (project / ".fork").write_text("a file")
+    main = open_workspace(project, begin=False, sandbox=False)
+    with pytest.raises(ForkError, match="could not be made"):
+        open_fork(main, place(project, "f1"))
