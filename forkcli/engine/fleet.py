@@ -177,6 +177,7 @@ class Fleet:
         own.gate = brood.gate
         end = await self._turn(member, agent, own)
         if self.ending:
+            await self.nursery.leave(agent, own)
             return None
         problems = [end.sentence] if end.status not in {"done", "limit"} and end.sentence else []
         tree = ""
@@ -262,7 +263,7 @@ class Fleet:
         if before is not None and before.outcome == "merged":
             raise ForkError(f"the files of {name} were merged already")
         if not report.tree:
-            raise ForkError(f"{name} has no files of its own")
+            raise ForkError(f"the fork {name} has no files of its own")
         merge = await self.nursery.bring(parent, rig, fork, report)
         parent.record(merge)
         return merge
