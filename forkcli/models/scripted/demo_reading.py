@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from forkcli.core.messages import Json, calls_of
 from forkcli.models.scripted.script import blocks_of, result_text
 
-_REPORT = re.compile(
-    r'^<report from="(\w+)" status="([^"]*)"(?: files="([^"]*)")?>\n(.*?)\n</report>$', re.MULTILINE | re.DOTALL
-)
+_LINES = re.MULTILINE | re.DOTALL
+_REPORT = re.compile(r'^<report from="(\w+)" status="([^"]*)"(?: files="([^"]*)")?>\n(.*?)\n</report>$', _LINES)
 _SHARE = re.compile(r"(\d+(?:\.\d+)?%) of its first request")
 _TASK = re.compile(r"\AYou are (\w+) now, a fork of .*?^Your task, \1:\n(.*)\Z", _LINES)
 _MARKER = re.compile(r"\s*<checkpoint [^>]*/>\s*\Z")

@@ -71,8 +71,8 @@ def _told(reports: Sequence[ForkReport]) -> list[Block]:
     theirs = f"{lost.where}/{lost.agent}"
     return [
         say(
-            f"{words}`{lost.agent}` changed the same lines as `{reports[1].agent}`, in {listed(lost.paths)}: nothing of "
-            "it was written, and its versions are kept. I put the two together by hand: first I read them."
+            f"{words}`{lost.agent}` changed the same lines as `{reports[1].agent}`, in {listed(lost.paths)}: nothing "
+            "of it was written, and its versions are kept. I put the two together by hand: first I read them."
         ),
         *(call("read", path=path) for path in (MONEY, f"{theirs}/{MONEY}", f"{theirs}/{MONEY_TESTS}")),
     ]
