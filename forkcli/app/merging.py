@@ -52,6 +52,12 @@ class Merging:
         self.note(parent, rig, seq)
         return await asyncio.shield(self.bases[parent.id, seq])
 
+    async def close(self) -> None:
+        """Let go of snapshots that nobody waits for any more: they are taken when they are needed."""
+        for task in self.bases.values():
+            task.cancel()
+        await asyncio.gather(*self.bases.values(), return_exceptions=True)
+
     async def _note(self, parent: Agent, rig: Rig, seq: Seq) -> str:
         taken = await self._take(parent.id, rig)
         parent.record(Snapshot(seq, taken.tree, taken.excluded))

@@ -80,6 +80,12 @@ class ForkNursery:
         if any(narrower(child.access, parent.history.access) != "read" for child in fork.children):
             self.merging.note(parent, rig, fork.from_seq)
 
+    async def leave(self, child: Agent, rig: Rig) -> None:
+        """Let go of a child whose turn fork's own end has stopped: it is opened again with the session."""
+        await rig.jobs.close()
+        await rig.workspace.close()
+        child.files.close()
+
     async def end(self, parent: Agent, above: Rig, child: Agent, rig: Rig, fork: Fork) -> str:
         """Close a child that has ended; the id of the snapshot of its files."""
         try:

@@ -67,6 +67,7 @@ class Session:
     async def close(self) -> None:
         """End what still runs, children and background jobs too, and let go of the files."""
         await self.fleet.close()
+        await self.merging.close()
         for agent, rig in {**self.opened, self.agent.id: (self.agent, self.rig)}.values():
             await rig.jobs.close()
             agent.files.close()

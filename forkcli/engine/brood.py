@@ -41,6 +41,10 @@ class Nursery(Protocol):
         """
         ...
 
+    async def leave(self, child: Agent, rig: Rig) -> None:
+        """Let go of a child that is to be taken up again with the session."""
+        ...
+
     async def end(self, parent: Agent, above: Rig, child: Agent, rig: Rig, fork: Fork) -> str:
         """Close a child that has ended; returns the id of the snapshot of its files, empty without files of its own."""
         ...
