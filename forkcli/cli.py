@@ -113,6 +113,10 @@ Output = Annotated[
 ]
 MaxSteps = Annotated[str | None, typer.Option("--max-steps", metavar="N", help="At most N model calls.")]
 MaxCost = Annotated[str | None, typer.Option("--max-cost", metavar="USD", help="At most this cost.")]
+MaxAgents = Annotated[
+    str | None, typer.Option("--max-agents", metavar="N", help="At most N agents in a session, main counted (128).")
+]
+Parallel = Annotated[str | None, typer.Option("--parallel", metavar="N", help="At most N forks at the same time (16).")]
 Timeout = Annotated[str | None, typer.Option("--timeout", metavar="S", help="At most S seconds.")]
 IdleTimeout = Annotated[
     str | None, typer.Option("--idle-timeout", metavar="S", help="Drop an answer that is silent for S seconds (90).")
@@ -153,6 +157,8 @@ def root(
     output_format: Output = None,
     max_steps: MaxSteps = None,
     max_cost: MaxCost = None,
+    max_agents: MaxAgents = None,
+    parallel: Parallel = None,
     timeout_s: Timeout = None,
     idle_timeout_s: IdleTimeout = None,
     access: AccessTo = None,

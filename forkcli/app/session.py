@@ -13,6 +13,7 @@ from forkcli.core.events import Warned
 from forkcli.core.history import History
 from forkcli.core.ids import MAIN, AgentId, SessionId
 from forkcli.engine.agent import Agent
+from forkcli.engine.brood import Bounds
 from forkcli.engine.fleet import Fleet
 from forkcli.engine.loop import run_turn
 from forkcli.engine.ports import AgentFiles
@@ -109,7 +110,8 @@ def _joined(around: Surroundings, session: SessionId, files: AgentDir, history: 
     rig = make_rig(around, agent, around.workspace)
     merging = Merging(around.scratch.folder, around.settings.project, session)
     nursery = ForkNursery(around, session, merging)
-    fleet = Fleet(nursery, run_turn, next_number=nursery.next_number(history))
+    bounds = Bounds(around.settings.max_agents, around.settings.parallel)
+    fleet = Fleet(nursery, run_turn, bounds, nursery.next_number(history))
     rig.fleet = fleet
     return Session(around, session, agent, rig, lock, fleet, merging)
 

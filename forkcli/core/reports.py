@@ -26,7 +26,7 @@ def facts_of(report: Report) -> str:
     """How it ended and what it took, in one line."""
     facts = [
         report.status,
-        f"{report.steps} steps",
+        f"{report.steps} step{'' if report.steps == 1 else 's'}",
         f"{report.usage.prompt_tokens + report.usage.output_tokens:,} tokens",
     ]
     if report.cost_usd is not None:
