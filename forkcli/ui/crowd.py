@@ -83,7 +83,7 @@ class Crowd:
     def _line(self, agent: str, member: Member, spin: str) -> Text:
         facts = [count(member.steps, "step"), seconds(self._clock() - member.since)]
         if member.cached is not None:
-            facts.append(f"{share(member.cached)} cached at first")
+            facts.append(f"{share(member.cached)} cached")
         if member.cost is not None:
             facts.append(dollars(member.cost))
         low = member.cached is not None and member.cached < 0.5

@@ -29,15 +29,14 @@ def forked(fork: e.Fork, look: Look) -> Item:
     """The order: a line for each fork with its task."""
     where = "" if fork.wait else ", in the background"
     head = Text.assemble((f"{look.agent} ", GOOD), ("forked", STRONG), (f" at entry {fork.from_seq}{where}", FAINT))
-    rows = [head]
+    rows = [hang("", head)]
     for child in fork.children:
         bounds: list[str] = [child.access] if child.access != "write" else []
         bounds += [count(child.max_steps, "step")] if child.max_steps else []
         more = f" ({', '.join(bounds)})" if bounds else ""
-        rows.append(
-            Text.assemble(("  " + one_line(child.agent, 12), STRONG), f" {one_line(child.task, 200)}", (more, FAINT))
-        )
-    return Item(Group(*(hang("", row, "     ") for row in rows)))
+        agent = Text(f"  {one_line(child.agent, 12)} ", STRONG)
+        rows.append(hang(agent, Text.assemble(one_line(child.task, 200), (more, FAINT))))
+    return Item(Group(*rows))
 
 
 def reported(report: e.Report, look: Look) -> Item:

@@ -8,6 +8,9 @@ from ui_fakes import MAIN, answer, appended, call
 from forkcli.core import entries as e
 from forkcli.core import events as ev
 from forkcli.core.ids import AgentId, Seq
+from forkcli.ui.console import Paper
+from forkcli.ui.family import forked
+from forkcli.ui.look import Look
 
 F1, F2 = AgentId("f1"), AgentId("f2")
 FORK = e.Fork((e.Child(F1, "mend the parser"), e.Child(F2, "look", "read", 3)), Seq(7))
@@ -50,6 +53,15 @@ def test_an_order_names_each_fork_with_its_task_and_bounds() -> None:
     said = Watched().on(appended(FORK))
     assert "f1 mend the parser" in said
     assert "f2 look (read, 3 steps)" in said
+
+
+def test_no_word_of_an_order_is_lost_where_it_wraps() -> None:
+    task = "read all that there is to read here and then say in so many words whether it wraps as it ought to"
+    for width in range(20, 60):
+        item = forked(e.Fork((e.Child(AgentId("f128"), task, "read"),), Seq(7)), Look())
+        rows = "\n".join("".join(part.text for part in line) for line in Paper().lines(item.body, width))
+        assert " ".join(rows.split()[4:]) == f"f128 {task} (read)"
+        assert max(map(len, rows.splitlines())) <= width
 
 
 def test_a_report_says_how_it_ended_and_begins() -> None:

@@ -32,7 +32,7 @@ def forking(run: Outcome) -> list[Block]:
     return [
         say(
             f"Fixed: all {run.count} tests pass. Now the wishes. None of the three waits for another, and each needs "
-            "what I have read, so I **fork three ways**: every fork knows all that I know and has its own copy of the "
+            "what I have read, so I **fork three ways**: every fork knows all that I know and gets its own copy of the "
             "files. Two of them will change `show`; should they collide, nothing is overwritten."
         ),
         call("fork", tasks=[{"task": wish.task} for wish in WISHES]),
@@ -126,7 +126,9 @@ def _head(run: Outcome, granted: int, last: Done) -> str:
         return f"It is **not done**: of {run.count} tests, {run.names} fails on everything together."
     if granted == len(WISHES):
         return f"**Done.** The bug is fixed, the three wishes are granted, and all {run.count} tests pass."
-    return f"The bug is **fixed**, and {granted} of {len(WISHES)} wishes are granted. All {run.count} tests pass."
+    wishes = f"{granted} of {len(WISHES)} wishes" if granted else "no wish"
+    verb = "are" if granted > 1 else "is"
+    return f"The bug is **fixed**, and {wishes} {verb} granted. All {run.count} tests pass."
 
 
 def _fate(report: ForkReport, resolved: bool) -> str:
