@@ -60,7 +60,7 @@ def test_no_word_of_an_order_is_lost_where_it_wraps() -> None:
     for width in range(20, 60):
         item = forked(e.Fork((e.Child(AgentId("f128"), task, "read"),), Seq(7)), Look())
         rows = "\n".join("".join(part.text for part in line) for line in Paper().lines(item.body, width))
-        assert " ".join(rows.split()[4:]) == f"f128 {task} (read)"
+        assert " ".join(rows.split()[5:]) == f"f128 {task} (read)"
         assert max(map(len, rows.splitlines())) <= width
 
 
