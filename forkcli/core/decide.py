@@ -6,7 +6,7 @@ from typing import TypeAlias
 from forkcli.core.entries import Assistant, Notice
 from forkcli.core.events import TurnStatus
 from forkcli.core.history import History
-from forkcli.core.ids import CallId
+from forkcli.core.ids import AgentId, CallId
 from forkcli.core.messages import Block, calls_of
 
 MAX_CONTINUED = 3  # answers in a row that may be cut at the output limit, or paused, before the turn ends
@@ -115,9 +115,14 @@ def _category(answer: Assistant) -> str:
     return f" ({category})" if isinstance(category, str) else ""
 
 
+def unreported(history: History) -> list[AgentId]:
+    """Forks in the background that have not reported: a turn does not end before they have."""
+    return [name for name, fork in history.forks.items() if not fork.wait and name not in history.reports]
+
+
 def is_unfinished(history: History) -> bool:
-    """Whether a turn was begun that is neither done nor refused: it can be taken up again."""
-    if history.halt is not None:
+    """Whether a turn was begun that is neither done nor refused, or forks work for it: it can be taken up again."""
+    if history.halt is not None or unreported(history):
         return True
     action = next_action(history)
     return not isinstance(action, Finish) or action.status not in {"done", "refused"}

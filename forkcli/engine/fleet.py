@@ -217,6 +217,14 @@ class Fleet:
                     _answer_stopped(parent, fork)
             raise
 
+    def settle(self, parent: Agent) -> None:
+        """Answer calls that made forks with what these have reported, since a prompt goes before waiting for them."""
+        for fork in dict.fromkeys(parent.history.forks.values()):
+            if fork.wait:
+                _answer_stopped(parent, fork)
+            else:
+                _answer_started(parent, fork)
+
     async def _answer(self, parent: Agent, rig: Rig, fork: Fork) -> None:
         """Answer the call that made a fork: at once for one in the background, else when its children have ended."""
         if not fork.wait:

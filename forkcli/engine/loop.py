@@ -18,6 +18,8 @@ from forkcli.engine.toolrun import LOST, NOT_RUN, answer_open, run_tools
 async def prompt_turn(agent: Agent, rig: Rig, prompt: Prompt) -> Finish:
     """Answer a prompt. Calls that an earlier turn left open are answered first: as lost if they had started."""
     answer_open(agent, LOST, [key for key, call in agent.history.open_calls.items() if call.started])
+    if rig.fleet is not None:
+        rig.fleet.settle(agent)
     answer_open(agent, NOT_RUN)
     agent.receive()
     _tell_lost_jobs(agent, rig)

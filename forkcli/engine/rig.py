@@ -35,6 +35,10 @@ class FleetPort(Protocol):
         """Take up again children in the background that have not reported."""
         ...
 
+    def settle(self, parent: Agent) -> None:
+        """Answer calls that made forks with what these have reported, since a prompt goes before waiting for them."""
+        ...
+
     async def gather(self, parent: Agent, rig: "Rig", calls: Sequence[CallId]) -> None:
         """Wait for the children of these calls and answer the calls."""
         ...
