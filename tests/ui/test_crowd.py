@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from test_feed import Watched
-from ui_fakes import MAIN, answer, appended, call
+from ui_fakes import MAIN, answer, appended, call, result
 
 from forkcli.core import entries as e
 from forkcli.core import events as ev
@@ -70,6 +70,22 @@ def test_a_report_says_how_it_ended_and_begins() -> None:
     assert "f1 done · 4 steps · 99% cached at first" in said
     assert "Mended `a.py:3`." in said
     assert "failed" in Watched().on(appended(replace(report, status="failed")))
+
+
+def test_the_end_of_a_turn_sums_up_its_forks_and_their_call_is_not_shown_again() -> None:
+    watched, ask = Watched(), call("fork", tasks=[{"task": "look"}])
+    report = e.Report(F1, "done", "Seen.", 4, e.Usage(100, 20, 900, 0), 0.5)
+    watched.on(ev.StepStarted(MAIN, 1), answer("", ask), ev.CallStarted(MAIN, ask))
+    watched.on(appended(replace(FORK, call=ask["id"])), appended(report), appended(replace(report, agent=F2)))
+    assert watched.on(result("fork", "<report/>")) == ""
+    said = watched.on(ev.TurnEnded(MAIN, "done"))
+    assert said.splitlines()[-1] == "2 forks · 8 steps · 2.0k in, 90% cached, 40 out · $1.00"
+
+
+def test_a_call_that_forked_nothing_is_shown_with_its_error() -> None:
+    watched, ask = Watched(), call("fork", tasks=[{"task": "look"}])
+    watched.on(answer("", ask), ev.CallStarted(MAIN, ask))
+    assert "fork into 1" in watched.on(result("fork", "too many agents", is_error=True))
 
 
 def test_what_became_of_files_is_said_unless_nothing_changed() -> None:
