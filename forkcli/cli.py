@@ -189,7 +189,7 @@ def root(
 
 @app.command(add_help_option=False)
 def demo(ctx: typer.Context, verbose: Verbose = False, help_: Help = False) -> int:
-    """Watch a scripted model fix a bug in a temporary repository."""
+    """Watch a scripted model fix a bug and fork, in a temporary repository."""
     from forkcli.app import run_demo
 
     return run_demo(_settings(ctx, None, verbose))
