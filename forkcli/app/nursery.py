@@ -46,7 +46,7 @@ class ForkNursery:
     async def hatch(self, parent: Agent, rig: Rig, fork: Fork, child: Child, past: History) -> tuple[Agent, Rig]:
         """A child ready to run: made with its opening entries, or opened again where it was left."""
         folder = self.around.scratch.agent_folder(self.session, child.agent)
-        told = self._opening(parent, fork, child, folder)
+        told = self._opening(parent, past, fork, child, folder)
         if is_begun(folder):
             agent = self._reopened(parent, child, folder, past, told)
         else:
@@ -119,9 +119,9 @@ class ForkNursery:
             open_fork, rig.workspace, layers, access=access, waits=fork.wait, checkout=checkout
         )
 
-    def _opening(self, parent: Agent, fork: Fork, child: Child, folder: Path) -> list[Body]:
+    def _opening(self, parent: Agent, past: History, fork: Fork, child: Child, folder: Path) -> list[Body]:
         told = self._told(parent, fork, child, folder)
-        opened = opening(parent.history, fork, child, told)
+        opened = opening(parent.history, past, fork, child, told)
         prompt = [] if fork.call is not None else [Prompt(child.task, (text_block(told),))]
         return [opened.line_one, *opened.answers, *prompt]
 

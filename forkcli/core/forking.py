@@ -20,8 +20,8 @@ class Opened:
     answers: tuple[ToolResult, ...]
 
 
-def opening(parent: History, fork: Fork, child: Child, told: str, workspace: str = "") -> Opened:
-    """How `child` begins. `told` is what it is told: as the result of the forking call, if the model forked."""
+def opening(parent: History, past: History, fork: Fork, child: Child, told: str) -> Opened:
+    """How `child` begins after `past`, the part of its parent's history that it shares. `told` is what it is told: as the result of the forking call, if the model forked."""
     above = parent.agent
     if above is None or parent.root is None:
         raise ValueError("a history without its line 1 cannot be forked")
@@ -44,9 +44,7 @@ def opening(parent: History, fork: Fork, child: Child, told: str, workspace: str
         task=child.task,
         depth=above.depth + 1,
         max_steps=child.max_steps,
-        workspace=workspace,
     )
-    past = parent.forked(fork.from_seq)
     answers = [
         _answer(key, call.block["name"], (HANDLED if call.block["name"] == "fork" else STILL_RUNNING), above.agent)
         for key, call in past.open_calls.items()

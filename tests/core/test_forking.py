@@ -22,7 +22,9 @@ def parent(*more: Body) -> History:
 
 
 def child(above: History, which: int = 0) -> History:
-    opened = opening(above, FORK, FORK.children[which], f"You are {FORK.children[which].agent}.")
+    opened = opening(
+        above, above.forked(FORK.from_seq), FORK, FORK.children[which], f"You are {FORK.children[which].agent}."
+    )
     below = above.forked(FORK.from_seq)
     for n, body in enumerate([opened.line_one, *opened.answers, seal(9)], start=FORK.from_seq + 1):
         below.add(Entry(Seq(n), "2026-11-22T09:25:00.000Z", body))
@@ -69,7 +71,7 @@ def test_what_the_parent_does_afterwards_never_reaches_a_fork() -> None:
 
 def test_a_fork_has_no_more_access_than_its_parent_and_its_own_bounds() -> None:
     below = child(parent(), 1)
-    assert below.agent == opening(parent(), FORK, FORK.children[1], "").line_one
+    assert below.agent == opening(parent(), parent().forked(FORK.from_seq), FORK, FORK.children[1], "").line_one
     assert (below.access, below.agent.max_steps if below.agent else 0, below.own_steps) == ("read", 3, 0)
     assert isinstance(below.agent, Agent)
     assert below.agent.depth == 1
@@ -130,6 +132,6 @@ def test_a_fork_is_told_what_its_siblings_do() -> None:
 def test_a_call_that_runs_in_the_parent_is_told_so_in_a_fork_of_the_users() -> None:
     fork = Fork((Child(F1, "look"),), Seq(5), wait=False)
     above = History.of(entries(PAST))
-    opened = opening(above, fork, fork.children[0], "told")
+    opened = opening(above, above.forked(fork.from_seq), fork, fork.children[0], "told")
     assert [type(a) for a in opened.answers] == [ToolResult] * 3
     assert opened.answers[1].content == (text_block("[still running in main; its result comes to main alone]"),)
