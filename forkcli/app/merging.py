@@ -15,11 +15,11 @@ from forkcli.engine.agent import Agent
 from forkcli.engine.rig import Rig
 from forkcli.errors import ForkError
 from forkcli.workspace.base import ForkWorkspace
+from forkcli.workspace.checkout import checkout
 from forkcli.workspace.project import is_risky_root
 from forkcli.workspace.restore import Place, apply, place_of, recover
 from forkcli.workspace.snapshots import Snapshots
 
-EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 SHOWN = 200  # paths that a merge entry names
 
 
@@ -83,7 +83,7 @@ class Merging:
 
     def checkout(self, tree: str, folder: Path) -> None:
         """Bring a snapshot into an empty folder."""
-        apply(self.snapshots, EMPTY_TREE, tree, "checkout of a fork", place=Place(folder, folder.parent / "journals"))
+        checkout(self.snapshots, tree, folder)
 
     async def made(self, parent: Agent, rig: Rig, child: Agent, own: Rig, seq: Seq) -> str:
         """The snapshot of a child's files; empty if it has none of its own, the base if it touched nothing."""

@@ -9,19 +9,19 @@ from pathlib import Path
 from forkcli import __version__
 from forkcli.app.crew import Surroundings, fork_rig
 from forkcli.app.merging import Merging
-from forkcli.core.entries import Body, Child, Fork, Interrupt, Merge, Prompt, Report, Resume
+from forkcli.core.entries import Body, Child, Fork, Interrupt, Merge, Notice, Prompt, Report, Resume
 from forkcli.core.events import Warned
 from forkcli.core.forking import narrower, opening, others
 from forkcli.core.history import History
 from forkcli.core.ids import MAIN, AgentId, SessionId, is_agent_id
 from forkcli.core.messages import quoted, text_block
 from forkcli.engine.agent import Agent
-from forkcli.engine.ports import Workspace
 from forkcli.engine.rig import Rig
+from forkcli.errors import ForkError
 from forkcli.prompts import filled
 from forkcli.store.agent_files import create_agent, is_begun, open_agent
 from forkcli.store.files import own_folder
-from forkcli.workspace.base import open_fork
+from forkcli.workspace.base import ForkWorkspace, open_fork
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +58,8 @@ class ForkNursery:
         except BaseException:
             agent.files.close()
             raise
+        if workspace.notes and not agent.history.own_steps:
+            agent.record(Notice(" ".join(workspace.notes)))
         return agent, fork_rig(self.around, agent, workspace, rig)
 
     def _reopened(self, parent: Agent, child: Child, folder: Path, past: History, told: Sequence[Body]) -> Agent:
@@ -107,17 +109,19 @@ class ForkNursery:
         """The same, also for a child that was to keep them."""
         return await self.merging.bring(parent, rig, fork, report)
 
-    async def _workspace(self, parent: Agent, rig: Rig, fork: Fork, child: Child, folder: Path) -> Workspace:
+    async def _workspace(self, parent: Agent, rig: Rig, fork: Fork, child: Child, folder: Path) -> ForkWorkspace:
         """The child's own files at the project's path. Raises ForkError where they cannot be kept apart."""
         access = narrower(child.access, parent.history.access)
-        layers = folder / "layers"
-        checkout = None
-        if access != "read":
-            tree = await self.merging.base(parent, rig, fork.from_seq) if not fork.wait else ""
-            checkout = partial(self.merging.checkout, tree) if tree else None
-        return await asyncio.to_thread(
-            open_fork, rig.workspace, layers, access=access, waits=fork.wait, checkout=checkout
-        )
+        open_it = partial(open_fork, rig.workspace, folder / "layers", access=access, waits=fork.wait)
+        if access == "read":
+            return await asyncio.to_thread(open_it)
+        if fork.wait:
+            try:
+                return await asyncio.to_thread(open_it)
+            except ForkError:
+                parent.emit(Warned(child.agent, "no copy-on-write view of the files can be had: it gets a checkout"))
+        tree = await self.merging.base(parent, rig, fork.from_seq)
+        return await asyncio.to_thread(open_it, checkout=partial(self.merging.checkout, tree))
 
     def _opening(self, parent: Agent, past: History, fork: Fork, child: Child, folder: Path) -> list[Body]:
         told = self._told(parent, fork, child, folder)

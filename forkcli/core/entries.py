@@ -76,7 +76,6 @@ class Agent:
     task: str = ""
     depth: int = 0  # forks above it
     max_steps: int | None = None
-    workspace: str = ""  # where its own copy of the files lies, relative to its folder; empty: it has none
 
 
 @dataclass(frozen=True, slots=True)

@@ -273,7 +273,7 @@ def _files(history: History, above: History | None) -> FilesView:
         return FilesView(changed=_changed(history))
     merge = above.merges.get(about.agent) if above is not None else None
     if merge is None:
-        return FilesView("own" if about.workspace else "in_place", _changed(history))
+        return FilesView("own" if about.access != "read" else "in_place", _changed(history))
     return FilesView(merge.outcome, merge.paths)
 
 
