@@ -24,7 +24,7 @@ from forkcli.models.catalog import DEFAULT_MODEL, full_name
 from forkcli.store.data import Kept, keep_data, measure, shortened
 from forkcli.store.inbox import put_message
 from forkcli.ui.ports import RAN, ShellEnd, Slash, Status
-from forkcli.workspace.git import quick_branch
+from forkcli.workspace.gitdirs import quick_branch
 
 END_S = 1.0  # how long the end of a turn is waited for
 
@@ -139,7 +139,7 @@ class ReplDriver:
             session.agent.record(Notice(f"{RAN}{command}` in {cwd} ({code}):\n{told.rstrip() or '[no output]'}"))
         return ShellEnd(shown, end.exit_code, time.monotonic() - begun)
 
-    async def close(self) -> None:
+    async def close(self, reason: str = "fork was ended") -> None:
         """End the session and everything that still runs."""
         session, self.session = self.session, None
         if session is None:
@@ -147,7 +147,7 @@ class ReplDriver:
         self.left = session.id if _asked(session) else None
         task = session.agent.task
         if task is not None:
-            session.agent.halt(Stop("signal", "fork was ended"))
+            session.agent.halt(Stop("signal", reason))
             await asyncio.wait([task], timeout=END_S)
         await session.close()
 
@@ -155,7 +155,7 @@ class ReplDriver:
 
     async def switch(self, session: Session | None) -> None:
         """Leave the open session for another one, or for a new one that is made with the first prompt."""
-        await self.close()
+        await self.close("you left the session")
         self.session = session
         await self.measure()
 

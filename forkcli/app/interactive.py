@@ -1,27 +1,29 @@
-"""The REPL's beginning and end: the prompt is on screen first, the SDK and the sandbox come while the person types."""
+"""The REPL's beginning and end: the prompt is on screen first, everything else comes while the person types.
+
+Above its functions it imports only what the prompt needs.
+"""
 
 import asyncio
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from forkcli.app.crew import Surroundings
-from forkcli.app.driver import ReplDriver
-from forkcli.app.opening import named_session
-from forkcli.app.parts import build_model, patience, warm
-from forkcli.app.slashes import slashes_for
+from forkcli.app.late import LateDriver
 from forkcli.config import Settings
-from forkcli.core.decide import is_unfinished
 from forkcli.core.events import Event, Warned
-from forkcli.engine.agent import Approvals
-from forkcli.engine.ports import Answer, Ask, Emit, Question
 from forkcli.store.scratch import Scratch
+from forkcli.ui.ports import Answer, Question
 from forkcli.ui.repl import Repl
 from forkcli.ui.sanitize import sanitize
-from forkcli.workspace.base import open_workspace
 from forkcli.workspace.project import is_risky_root
 
-WARM_S = 0.2  # after the prompt is there, the SDK is imported
+if TYPE_CHECKING:
+    from forkcli.app.crew import Surroundings
+    from forkcli.app.driver import ReplDriver
+    from forkcli.engine.ports import Ask, Emit
+
+WARM_S = 0.05  # after the prompt is there, the rest of fork and the SDK are imported
 
 
 class Screen:
@@ -52,34 +54,45 @@ def run(settings: Settings) -> int:
 
 
 async def converse(
-    settings: Settings, scratch: Scratch, *, ask: Callable[[Emit], Ask] | None = None, once: bool = False
+    settings: Settings, scratch: Scratch, *, ask: "Callable[[Emit], Ask] | None" = None, once: bool = False
 ) -> int:
     """The REPL on this project. What `ask` makes answers for the person; with `once` it ends after the first turn."""
     screen = Screen()
-    model = build_model(settings)
-    workspace = open_workspace(settings.project, settings.add_dirs)
-    approvals = Approvals(ask(screen.on_event) if ask else screen)
-    around = Surroundings(settings, scratch, model, workspace, approvals, patience(interactive=True), screen.on_event)
+
+    def surround() -> "Surroundings":
+        from forkcli.app.assembly import surroundings
+
+        return surroundings(settings, scratch, ask(screen.on_event) if ask else screen, screen.on_event)
+
+    driver = LateDriver(settings, surround)
     try:
-        driver = ReplDriver(around, named_session(around))
-        driver.commands = slashes_for(driver)
-        await driver.measure()
+        if settings.continue_ or settings.resume is not None:
+            await driver.real.measure()
         screen.repl = repl = Repl(driver, history_path=_input_history(settings))
         if once:
-            driver.after_turn = repl.quit
-        _show_past(driver, screen)
-        asyncio.get_running_loop().call_later(WARM_S, warm, model)
+            driver.real.after_turn = repl.quit
+        if settings.continue_ or settings.resume is not None:
+            _show_past(driver.real, screen)
+        warming = asyncio.create_task(_warm(driver))
         code = await repl.run(settings.prompt)
+        warming.cancel()
         if code == 0 and driver.left is not None and not once:
             sys.stdout.write(f"`fork -c` goes on with this session ({driver.left})\n")
         return code
     finally:
-        await workspace.close()
-        await model.close()
+        await driver.leave()
 
 
-def _show_past(driver: ReplDriver, screen: Screen) -> None:
+async def _warm(driver: LateDriver) -> None:
+    """Once the prompt is there."""
+    await asyncio.sleep(WARM_S)
+    await driver.warm()
+
+
+def _show_past(driver: "ReplDriver", screen: Screen) -> None:
     """What happened in the session that is gone on with, and what is left to do in it."""
+    from forkcli.core.decide import is_unfinished
+
     if driver.session is None or screen.repl is None:
         return
     agent = driver.session.agent.id

@@ -1,5 +1,6 @@
 """Builds the parts of a session from the settings: the model, the tools, what every agent of the session sends."""
 
+import gc
 import threading
 
 from forkcli import __version__
@@ -41,7 +42,12 @@ def build_model(settings: Settings) -> AnthropicModel:
 
 def warm(model: AnthropicModel) -> threading.Thread:
     """Import the SDK while something else goes on: it takes most of a second."""
-    thread = threading.Thread(target=model.preload, name="import the SDK", daemon=True)
+
+    def preload() -> None:
+        model.preload()
+        gc.freeze()  # what was imported stays: passing over it in a search for garbage takes 0.1 s
+
+    thread = threading.Thread(target=preload, name="import the SDK", daemon=True)
     thread.start()
     return thread
 

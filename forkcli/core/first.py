@@ -33,10 +33,15 @@ def first_blocks(session: str, files: Sequence[ProjectFile], prompt: Sequence[Bl
     told = [_told(file) for file in files if file.text is not None]
     others = [file.path for file in files if file.text is None]
     if others:
-        told.append("More of these, to read before working in their folders: " + ", ".join(others))
+        told.append("More of these, to read before working in their folders: " + ", ".join(map(_named, others)))
     if told:
         blocks.append(text_block("\n".join(told)))
     return (*blocks, *prompt)
+
+
+def _named(path: str) -> str:
+    """A path in running text: whoever named a folder must not speak for anyone."""
+    return quoted(path if path.isprintable() else repr(path))
 
 
 def _told(file: ProjectFile) -> str:

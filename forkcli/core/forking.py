@@ -21,7 +21,10 @@ class Opened:
 
 
 def opening(parent: History, past: History, fork: Fork, child: Child, told: str) -> Opened:
-    """How `child` begins after `past`, the part of its parent's history that it shares. `told` is what it is told: as the result of the forking call, if the model forked."""
+    """How `child` begins after `past`, the part of its parent's history that it shares.
+
+    `told` is what it is told: as the result of the forking call, if the model forked.
+    """
     above = parent.agent
     if above is None or parent.root is None:
         raise ValueError("a history without its line 1 cannot be forked")

@@ -7,16 +7,25 @@ import re
 from dataclasses import dataclass
 
 from forkcli.engine.ports import ModelLimits
+from forkcli.models.names import ALIASES, DEFAULT_MODEL, full_name
 
-DEFAULT_MODEL = "claude-opus-5-5"
+__all__ = [
+    "ALIASES",
+    "DEFAULT_MODEL",
+    "EFFORTS",
+    "GUESS",
+    "MODELS",
+    "ModelFacts",
+    "bare",
+    "built_in_limits",
+    "facts",
+    "full_name",
+    "is_claude",
+    "takes_effort",
+    "thinks_adaptively",
+]
+
 GUESS = ModelLimits(window=200_000, max_output=32_000, known=False)
-ALIASES = {
-    "opus": "claude-opus-5-5",
-    "sonnet": "claude-sonnet-5-5",
-    "haiku": "claude-haiku-5-5",
-    "fable": "claude-fable-5-2",
-    "mythos": "claude-mythos-5-2",
-}
 EFFORTS = ("low", "medium", "high", "xhigh", "max")
 
 
@@ -54,11 +63,6 @@ MODELS = {
 }
 _DATED = re.compile(r"-\d{8}$")
 _BEFORE_ADAPTIVE = re.compile(r"claude-(?:[23]|(?:opus|sonnet|haiku)-4(?:-[0-5])?$)")
-
-
-def full_name(model: str) -> str:
-    """The id that is sent: a short name such as `opus` is put into full, any other name stays as it is."""
-    return ALIASES.get(model.strip().lower(), model.strip())
 
 
 def bare(model: str) -> str:

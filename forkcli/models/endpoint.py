@@ -5,7 +5,6 @@ might find by itself is never used, since an explicit credential is always passe
 """
 
 from dataclasses import dataclass
-from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from forkcli.errors import ForkError, Kind
@@ -94,6 +93,10 @@ def _checked(key: str | None) -> str | None:
 def _is_loopback(host: str) -> bool:
     if host == "localhost" or host.endswith(".localhost"):
         return True
+    if not (host[:1].isdecimal() or ":" in host):  # a name: no need of a module for addresses
+        return False
+    from ipaddress import ip_address
+
     try:
         return ip_address(host).is_loopback
     except ValueError:

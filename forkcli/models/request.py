@@ -5,6 +5,7 @@ is written anew, and differs by that mark alone. At most four marks, never on th
 """
 
 from dataclasses import replace
+from operator import attrgetter
 
 from forkcli.core.messages import Block, Json, Message, dump
 from forkcli.engine.ports import ModelRequest
@@ -13,17 +14,22 @@ from forkcli.models.caps import Caps
 
 MOST_MARKS = 4
 MARK: Json = {"type": "ephemeral"}
+_RAW = attrgetter("raw")
 _THINKING = frozenset({"thinking", "redacted_thinking"})
 _MARKABLE = frozenset({"text", "image", "document", "search_result", "tool_use", "tool_result"})
 
 
 def request_body(request: ModelRequest, caps: Caps, stream: bool = True) -> bytes:
     """The request as JSON in UTF-8, with what `caps` allows."""
-    messages = [m if caps.thinking_blocks else without_thinking(m) for m in request.context.messages]
+    messages = list(request.context.messages)
+    if not caps.thinking_blocks:
+        messages = [without_thinking(message) for message in messages]
     marks = message_marks(messages, request.pins, caps)
     used = sum(map(len, marks.values()))
     head = _head(request, caps, stream=stream, mark_system=used < MOST_MARKS and caps.marks != "none")
-    parts = [m.marked(MARK, marks[n]) if n in marks else m.raw for n, m in enumerate(messages)]
+    parts = list(map(_RAW, messages))  # for each of thousands, so nothing more is done here
+    for index, blocks in marks.items():
+        parts[index] = messages[index].marked(MARK, blocks)
     return b"".join((dump(head)[:-1], b',"messages":[', b",".join(parts), b"]}"))
 
 
@@ -56,8 +62,10 @@ def without_thinking(message: Message) -> Message:
 
 def _previous_tail(messages: list[Message]) -> int:
     """The index of the message that the previous request ended with: the one before the last answer; -1 if none."""
-    answers = [n for n, m in enumerate(messages) if m.role == "assistant"]
-    return answers[-1] - 1 if answers else -1
+    for index in range(len(messages) - 1, -1, -1):
+        if messages[index].role == "assistant":
+            return index - 1
+    return -1
 
 
 def _markable(message: Message, place: int, *, text_only: bool) -> int | None:

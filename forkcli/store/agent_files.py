@@ -14,6 +14,7 @@ from forkcli.core.history import History
 from forkcli.core.ids import Seq
 from forkcli.core.messages import Message as ContextMessage
 from forkcli.errors import ForkError
+from forkcli.store import layout
 from forkcli.store.codec import decode, encode
 from forkcli.store.context_file import ContextFile, Match, compare, head_line
 from forkcli.store.files import append_file, own_folder, replace_file, saving
@@ -22,7 +23,7 @@ from forkcli.store.inbox import Inbox
 from forkcli.store.reading import Damage, HistoryRead, read_history
 from forkcli.store.transcript import render
 
-HISTORY, CONTEXT, TRANSCRIPT = "history.jsonl", "context.jsonl", "transcript.md"
+HISTORY, CONTEXT, TRANSCRIPT = layout.HISTORY, "context.jsonl", "transcript.md"
 OUTPUTS, INBOX, REPORT = "outputs", "inbox", "report.md"
 _NUMBER = re.compile(r"\d{1,9}(?=-)")
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")

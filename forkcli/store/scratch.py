@@ -14,8 +14,8 @@ from pathlib import Path
 
 from forkcli.core.ids import MAIN, TAIL_ALPHABET, AgentId, SessionId, is_agent_id, is_session_id, session_id
 from forkcli.errors import ForkError
-from forkcli.store.agent_files import HISTORY, utc_now
 from forkcli.store.files import own_folder, read_private, replace_file, saving, sync_folder
+from forkcli.store.layout import HISTORY
 
 FOLDER = ".fork"
 GITIGNORE = b"*\n!config.toml\n"
@@ -73,7 +73,9 @@ class Scratch:
 
     # --- sessions -----------------------------------------------------------------------------------------------
 
-    def new_session(self, now: Callable[[], datetime] = utc_now, tail: Callable[[], str] | None = None) -> SessionId:
+    def new_session(
+        self, now: Callable[[], datetime] = lambda: datetime.now(UTC), tail: Callable[[], str] | None = None
+    ) -> SessionId:
         """Make the folder of a new session. `ensure` came before."""
         for _ in range(100):
             new = session_id(now().astimezone(UTC), tail() if tail else _random_tail())

@@ -7,6 +7,7 @@ unpack to more than MAX_PIXELS is refused before it is unpacked.
 import base64
 import io
 import struct
+import threading
 import warnings
 import zlib
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ LONG_SIDE = 1568  # pixels; the API scales down what is larger
 MAX_PIXELS = 50_000_000
 MAX_FILE = 32 << 20  # bytes of an image file that are read
 MAX_ENCODED = 5_000_000 * 3 // 4 - 1024  # bytes, so that base64 stays under the API's 5 MB
+_UNPACKED = threading.Lock()  # one picture at a time: unpacked it may take some hundred MiB
 _FORMATS = ("PNG", "JPEG", "GIF", "WEBP")
 _QUALITIES = (88, 75, 55, 35)
 # What Pillow raises for damaged files, by format.
@@ -40,10 +42,11 @@ class ShownImage:
 def image_block(data: bytes, name: str) -> ShownImage:
     """The image in `data`. ForkError when it is damaged or unpacks to too much. Takes up to a second: use a thread."""
     try:
-        picture = _opened(data, name)
-        kind, frames, (width, height) = picture.format, getattr(picture, "n_frames", 1), picture.size
-        upright = _upright(picture)
-        encoded, media_type = _encoded(upright)
+        with _UNPACKED:
+            picture = _opened(data, name)
+            kind, frames, (width, height) = picture.format, getattr(picture, "n_frames", 1), picture.size
+            upright = _upright(picture)
+            encoded, media_type = _encoded(upright)
     except _DAMAGE as error:
         raise ForkError(f"`{name}` looks like an image but cannot be decoded: {error}") from error
     words = f"{kind} image, {width}x{height} px, {size(len(data))}"

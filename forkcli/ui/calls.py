@@ -124,11 +124,21 @@ def _preview(
     limit = SHOWN_BAD if failed else SHOWN_OK
     shown = lines[-limit:] if result.name == "bash" or heard else lines[:limit]
     out: list[RenderableType] = [_output_line(text, look) for text in shown]
+    if heard:
+        out += [_output_line(text, look) for text in _why_ended(result)]
     left = len(lines) - len(shown) + before
     if left:
         note = Text(f"  {look.bar} {look.more} {count(left, 'more line')}", FAINT)
         out.insert(0 if result.name == "bash" or heard else len(out), note)
     return out
+
+
+def _why_ended(result: ToolResult) -> list[str]:
+    """What a result says after its output of a command that did not end by itself, which nobody heard while it ran."""
+    if not result.is_error or result.facts.exit_code is not None:
+        return []
+    lines = text_of(result.content).strip().split("\n")
+    return [line for line in lines[-2:] if line.startswith("[") and line.endswith("]") and "[cwd: " not in line]
 
 
 def _output_line(text: str, look: Look) -> Hanging:

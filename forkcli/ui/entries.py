@@ -116,6 +116,10 @@ def _approval(body: e.Approval, look: Look) -> Item:
 
 
 def _interrupt(body: e.Interrupt, look: Look) -> Item:
-    reason = f": {one_line(body.reason, 300)}" if body.reason else ""
-    words = {"user": "stopped by you", "signal": "stopped by a signal", "limit": "stopped at a limit"}[body.by]
-    return Item(Text.assemble((f"{look.stop} ", WARN), f"{words}{reason}; what was done is kept"))
+    reason = one_line(body.reason, 300)
+    if body.by == "signal":
+        words = reason or "stopped by a signal"
+    else:
+        who = "stopped by you" if body.by == "user" else "stopped at a limit"
+        words = f"{who}: {reason}" if reason else who
+    return Item(Text.assemble((f"{look.stop} ", WARN), f"{words}; what was done is kept"))

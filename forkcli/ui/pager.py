@@ -36,11 +36,12 @@ async def page(title: str, text: str, look: Look, source: Input, output: Output)
         input_processors=[HighlightIncrementalSearchProcessor(), HighlightSearchProcessor()],
     )
     body = Window(control, wrap_lines=True)
-    hint = look.sep.join([one_line(title, 60), "space b g G move", "/ n N search", "q leaves"])
+    # The title comes last, since it is what a narrow terminal cuts.
+    hint = look.sep.join(["q leaves", "space b g G move", "/ n N search", one_line(title, 120)])
 
     def foot() -> StyleAndTextTuples:
         line, lines = buffer.document.cursor_position_row + 1, buffer.document.line_count
-        return [("reverse", f" {hint}{look.sep}{line}/{lines} ")]
+        return [("reverse", f" {line}/{lines}{look.sep}{hint} ")]
 
     searching = ConditionalContainer(Window(search, height=1), filter=is_searching)
     rows = HSplit([body, searching, Window(FormattedTextControl(foot), height=1)])

@@ -54,8 +54,8 @@ class Stage:
         return self._feed(event.agent).on(event)
 
     def past(self, entries: Iterable[e.Entry], agent: str) -> list[Item]:
-        """Entries from before, as if this screen had been there."""
-        feed = Feed(self._look, self._clock, markdown)
+        """Entries from before, as if this screen had been there; what they leave open is remembered."""
+        feed = self._feeds[agent] = Feed(self._look, self._clock, markdown)
         self._crowd.leave(agent)
         items = [item for entry in entries for item in feed.replay(entry.body)]
         return self._named_items(agent, items)

@@ -35,12 +35,6 @@ class GitState:
     note: str = ""
 
 
-def quick_branch(root: Path) -> str:
-    """The branch, or the commit's first digits when detached; empty without git. Runs no process."""
-    head = read_head(root)
-    return "" if head is None else head.branch or head.short
-
-
 def quick_state(root: Path) -> str:
     """Branch and commit in a few words. Runs no process."""
     places = git_places(root)

@@ -74,6 +74,12 @@ def read_head(root: Path) -> Head | None:
     return Head(branch, _packed(places.common_dir / "packed-refs", ref))
 
 
+def quick_branch(root: Path) -> str:
+    """The branch, or the commit's first digits when detached; empty without git. Runs no process."""
+    head = read_head(root)
+    return "" if head is None else head.branch or head.short
+
+
 def _packed(path: Path, ref: str) -> str | None:
     wanted = f" {ref}".encode()
     for line in read_small(path, _PACKED).splitlines():

@@ -22,6 +22,7 @@ _CLASH = "a file on one side, a directory on the other"
 _BOTH = "changed on both sides in the same place"
 _DELETED = {"deleted here, changed there", "changed here, deleted there"}
 _NO_ID = "0" * 40
+_USAGE = 129  # how git ends when it does not know an option
 
 Deltas = Mapping[str, Delta]
 
@@ -164,6 +165,10 @@ def _merge_contents(where: SnapshotDir, work: _Work) -> None:
     ran = where.ask(
         "merge-tree", "--write-tree", "-z", "--no-messages", *(_commit(where, tree, root) for tree in trees[1:])
     )
+    if ran.code == _USAGE:
+        raise ForkError(
+            "this git is too old to merge files that were changed on both sides", "install git 2.38 or newer"
+        )
     if ran.code not in {0, 1} or ran.cut:
         raise ForkError(complaint(ran))
     tree, *lines = ran.out.split(b"\0")

@@ -4,6 +4,7 @@ It runs no process and reads no configuration. Invariant: the root holds the dir
 """
 
 import os
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,12 +58,15 @@ def looks_like_git(folder: Path) -> bool:
 
 
 def _trusted_owner(marker: Path) -> bool:
-    """Whether this user or root made the work tree above: anyone may plant one in /tmp, and git refuses it too."""
+    """Whether this user or root made the work tree above: anyone may plant one in /tmp, and git refuses it too.
+
+    Root works in others' projects, but not in one that lies where anyone could have made it.
+    """
     try:
-        owner = marker.lstat().st_uid
+        owner, mode = marker.lstat().st_uid, marker.parent.stat().st_mode
     except OSError:
         return False
-    return os.geteuid() == 0 or owner in {os.geteuid(), 0}
+    return owner in {os.geteuid(), 0} or (os.geteuid() == 0 and not mode & stat.S_IWOTH)
 
 
 def is_risky_root(root: Path) -> bool:

@@ -62,12 +62,9 @@ class Change:
         kept: list[Conflict] = []
         for _ in range(_TRIES):
             wanted = plan(self._disk, deltas, self._sizes(deltas))
-            against = wanted.conflicts
+            against = wanted.conflicts or self._carry_out(what, wanted.steps)
             if not against:
-                edited = self._carry_out(what, wanted.steps)
-                if edited is None:
-                    return _done(old, wanted.steps, kept)
-                against = (Conflict(edited, EDITED),)
+                return _done(old, wanted.steps, kept)
             if not keep:
                 return Applied(done=False, before=old, conflicts=against)
             kept += against
@@ -96,10 +93,10 @@ class Change:
     def _sizes(self, deltas: Sequence[Delta]) -> dict[str, int]:
         return reading.sizes(self._where, {entry.id for delta in deltas for entry in (delta.old, delta.new) if entry})
 
-    def _carry_out(self, what: str, planned: Sequence[Step]) -> str | None:
-        """Do all steps, or none: the path that was edited at the last moment, None when all went well."""
+    def _carry_out(self, what: str, planned: Sequence[Step]) -> tuple[Conflict, ...]:
+        """Do all steps, or none: then the paths that were edited at the last moment."""
         if not planned:
-            return None
+            return ()
         journal = new_journal(self._journals, what, [step.delta for step in planned])
         steps = [replace(step, number=number) for number, step in enumerate(planned)]
         try:
@@ -115,14 +112,13 @@ class Change:
         try:
             self._do(journal, steps, undo=False)
         except EditedError as error:
-            self._undo(journal)
-            return str(error)
+            return tuple(Conflict(path, EDITED) for path in dict.fromkeys((str(error), *self._undo(journal))))
         except OSError as error:
             left = self._undo(journal)
             hint = f"left as it was being written: {', '.join(left)}" if left else "all files are as before"
             raise ForkError(f"the {what} failed: {error.strerror or error}", hint) from error
         journal.end()
-        return None
+        return ()
 
     def _stage(self, journal: Journal, steps: Sequence[Step], *, undo: bool) -> None:
         """Make all files ready. Raises OSError, and ForkError where content is missing."""

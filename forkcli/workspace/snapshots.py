@@ -19,6 +19,7 @@ from forkcli.errors import ForkError
 from forkcli.workspace import snapshots_read as reading
 from forkcli.workspace.gitrun import GitResult, checked
 from forkcli.workspace.merge import Conflict, Merged, merge
+from forkcli.workspace.project import is_risky_root
 from forkcli.workspace.snapshots_dir import GitRun, SnapshotDir, known_id
 from forkcli.workspace.snapshots_ignore import exclude_patterns, user_excludes
 from forkcli.workspace.snapshots_read import Change
@@ -60,10 +61,12 @@ class _Agent:
 class Snapshots:
     """The snapshots of one project. All calls block; different threads may take snapshots of different agents.
 
-    An agent's name is unique in the project, such as a session and an agent joined by a slash.
+    An agent's name is unique in the project, such as a session and an agent joined by a slash. A home directory, or
+    what holds one, is only snapshotted with `wide`, which says that the user was asked.
     """
 
-    def __init__(self, scratch_dir: Path, project: Path, limits: Limits | None = None) -> None:
+    def __init__(self, scratch_dir: Path, project: Path, limits: Limits | None = None, *, wide: bool = False) -> None:
+        self._wide = wide
         self.where = SnapshotDir(scratch_dir, project)
         self.limits = limits or Limits()
         self._agents: dict[str, _Agent] = {}
@@ -90,6 +93,8 @@ class Snapshots:
         runs a git inside, where they have the project's own path. Raises ForkError; it changes nothing then.
         """
         name = file_name(agent)
+        if is_risky_root(self.where.project) and not self._wide:
+            raise ForkError(f"{self.where.project} is too wide to be snapshotted unasked", "start fork in a project")
         self._ready()
         with self._lock:
             state = self._agents.setdefault(name, _Agent())

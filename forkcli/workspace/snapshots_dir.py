@@ -167,8 +167,8 @@ class SnapshotDir:
         if not many:
             return self.git("write-tree", GIT_INDEX_FILE=str(index)).decode("ascii").strip()
         tree = self.git("-c", "core.fsync=none", "write-tree", GIT_INDEX_FILE=str(index)).decode("ascii").strip()
-        ids = [tree, *self.git("ls-tree", "-r", "-t", "-d", "-z", "--object-only", tree).decode("ascii").split("\0")]
-        loose = [path for one in set(ids) if one and (path := self.folder / "objects" / one[:2] / one[2:]).exists()]
+        ids = {tree, *(one.decode("ascii") for one in listed_ids(self.git("ls-tree", "-r", "-t", "-d", "-z", tree)))}
+        loose = [path for one in ids if (path := self.folder / "objects" / one[:2] / one[2:]).exists()]
         if len(loose) <= _FEW_LOOSE:
             for path in loose:
                 sync(path)
@@ -231,6 +231,11 @@ class SnapshotDir:
 
 
 _NOBODY = {"NAME": "fork", "EMAIL": "fork@localhost", "DATE": "1000000000 +0000"}
+
+
+def listed_ids(out: bytes) -> set[bytes]:
+    """The ids in what `ls-tree -z` wrote."""
+    return {line.partition(b"\t")[0].split(b" ")[2] for line in out.split(b"\0") if line}
 
 
 def known_id(text: str) -> str:

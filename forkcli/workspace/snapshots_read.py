@@ -212,7 +212,7 @@ def _batch(where: SnapshotDir, ids: list[str]) -> Iterator[tuple[str, bytes]]:
 def export(where: SnapshotDir, tree: str, only: Sequence[str], folder: Path) -> list[str]:
     """Write files of a snapshot beneath `folder`, as they would lie in the project; a symbolic link as a file that
     holds where it points. Returns the paths that the snapshot has. Raises ForkError."""
-    wanted = set(only)
+    wanted = {path for path in only if _is_plain(path)}
     found = {path: entry for path, entry in entries(where, tree, only).items() if path in wanted} if only else {}
     by_id: dict[str, list[str]] = {}
     for path, entry in found.items():

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from forkcli.workspace.gitdirs import GitPlaces, git_places, read_head, read_small
 from forkcli.workspace.gitrun import checked
-from forkcli.workspace.snapshots_dir import GitRun, SnapshotDir
+from forkcli.workspace.snapshots_dir import GitRun, SnapshotDir, listed_ids
 
 _MOST_BYTES = 2 * 1024 * 1024 * 1024
 _MOST_CONFIG = 1024 * 1024
@@ -165,10 +165,10 @@ def _directories(where: SnapshotDir, env: dict[str, str]) -> set[bytes]:
     head = read_head(where.project)
     if head is None or head.commit is None:
         return set()
-    listing = where.arguments("ls-tree", "-r", "-t", "-d", "-z", "--object-only", head.commit)
+    listing = where.arguments("ls-tree", "-r", "-t", "-d", "-z", head.commit)
     top = where.arguments("rev-parse", "--verify", "-q", "--end-of-options", f"{head.commit}^{{tree}}")
-    found = [where.run(argv, where.environment(**env), b"") for argv in (listing, top)]
-    return {one for ran in found if ran.code == 0 for one in ran.out.replace(b"\n", b"\0").split(b"\0") if one}
+    listed, named = (where.run(argv, where.environment(**env), b"") for argv in (listing, top))
+    return listed_ids(listed.out) | {named.out.strip()} if listed.code == named.code == 0 else set()
 
 
 def _entries(listed: bytes) -> list[tuple[bytes, bytes, bytes]]:

@@ -96,7 +96,7 @@ def lab() -> Iterator[Lab]:
         (project / "src").mkdir(parents=True)
         (project / "src/hello.py").write_text('print("hello")\n' * 20)
         door = place / "fork"
-        door.write_text("import sys\nfrom forkcli.__main__ import main\nsys.exit(main())\n")
+        door.write_text("import sys\nfrom forkcli.__main__ import enter\nsys.exit(enter())\n")
         env = {name: os.environ[name] for name in KEEP if name in os.environ}
         env |= {"HOME": str(home), "PYTHONPATH": str(ROOT), "ANTHROPIC_API_KEY": "bench", "TERM": "xterm-256color"}
         for words in (

@@ -77,3 +77,15 @@ def test_importing_everything_opens_writes_and_starts_nothing() -> None:
     done = subprocess.run([sys.executable, "-B", "-c", EFFECTS], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == []
+
+
+# What only a turn, a session or a slash command needs; it is imported once the prompt can be seen.
+LATER = (
+    *("forkcli.engine", "forkcli.tools", "forkcli.commands", "forkcli.models.anthropic", "forkcli.workspace.sandbox"),
+    *("forkcli.core.views", "forkcli.core.history", "forkcli.app.driver", "tomllib"),
+)
+
+
+def test_the_prompt_does_not_wait_for_what_a_turn_needs() -> None:
+    loaded = loaded_after("import forkcli.cli, forkcli.app.interactive")
+    assert [name for name in sorted(loaded) if name.startswith(LATER)] == []

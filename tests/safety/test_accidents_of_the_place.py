@@ -12,6 +12,7 @@ from safety_kit import ROOT, Strike, run_fork
 from forkcli.errors import ForkError
 from forkcli.models.scripted import ScriptedServer, call, reply
 from forkcli.workspace.files import Files
+from forkcli.workspace.project import find_project
 from forkcli.workspace.secrets import find_secrets
 
 NO_USER = 54321  # an id without an entry in the user database
@@ -89,3 +90,17 @@ def test_a_project_of_any_name_is_worked_in_and_named_without_harm(
         shown = run_fork(place, server.base_url, ("show",), {})
     assert sorted(path.name for path in place.iterdir()) == [".fork", ".git", "made"]
     assert not {0x1B, 0x07} & set(done.stdout + done.stderr + shown.stdout + shown.stderr)
+
+
+@pytest.mark.parametrize(("mode", "taken"), [(0o755, True), (0o1777, False)])
+def test_root_takes_no_work_tree_that_anyone_could_have_planted(tmp_path: Path, mode: int, taken: bool) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root can make another user's files")
+    place = tmp_path / "shared"
+    (place / "mine").mkdir(parents=True)
+    (place / ".git").mkdir()
+    (place / ".git/HEAD").write_text("ref: refs/heads/main\n")
+    for path in (place / ".git", place / ".git/HEAD"):
+        os.chown(path, NO_USER, NO_USER)
+    place.chmod(mode)
+    assert (find_project(place / "mine").root == place) is taken

@@ -120,3 +120,24 @@ def test_a_locale_that_cannot_say_it_does_not_fail(project: Path) -> None:
     done = fork("-C", "nirgendwo-ü", "ls", cwd=project, env=env)
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
+
+
+def test_the_last_words_come_out_although_the_process_does_not_tidy_up(project: Path) -> None:
+    done = fork("ls", "--json", cwd=project)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "[]\n", "")
+
+
+def test_a_full_disk_behind_the_output_is_no_success(project: Path) -> None:
+    script = f'"{sys.executable}" -m forkcli ls --json > /dev/full; echo "code $?" > out'
+    subprocess.run(["bash", "-c", script], cwd=project, capture_output=True, text=True, check=False, timeout=30)
+    assert (project / "out").read_text() != "code 0\n"
+
+
+def test_a_thread_that_still_works_is_waited_for(project: Path) -> None:
+    program = "import forkcli.cli, forkcli.__main__ as door, pathlib, threading, time\n"
+    program += "def work():\n    time.sleep(0.3)\n    pathlib.Path('worked').touch()\n"
+    program += "def begin(argv):\n    threading.Thread(target=work).start()\n    return 3\n"
+    program += "forkcli.cli.run = begin\ndoor.enter()"
+    done = subprocess.run([sys.executable, "-c", program], cwd=project, capture_output=True, timeout=30, check=False)
+    assert done.returncode == 3
+    assert (project / "worked").exists()

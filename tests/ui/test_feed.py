@@ -114,6 +114,14 @@ def test_a_running_command_shows_its_last_lines_and_then_how_it_ended() -> None:
     assert watched.live() == []
 
 
+def test_a_command_that_was_killed_says_why_after_its_output() -> None:
+    watched = Watched()
+    watched.on(answer("", call("bash", command="make")), ev.CallStarted(MAIN, call("bash", command="make")))
+    watched.on(ev.CallOutput(MAIN, "c1", "row\n"))
+    said = watched.on(result("bash", "row\n[timed out after 2 s: killed]\n[cwd: src]", ms=2000, is_error=True))
+    assert said == "\n✗ bash make · 2.0 s\n  │ row\n  │ [timed out after 2 s: killed]\n"
+
+
 def test_output_of_a_command_is_remembered_in_bounds() -> None:
     watched = Watched()
     watched.on(ev.CallStarted(MAIN, call("bash", command="yes")))
@@ -181,6 +189,24 @@ def test_an_interrupt_keeps_what_was_streamed() -> None:
     assert said == "\nhalf a sen\n\n■ stopped by you; what was done is kept\n"
 
 
+def test_an_interrupt_says_what_stopped_the_turn() -> None:
+    said = [
+        Watched().on(appended(e.Interrupt(*why))).strip()
+        for why in (
+            ("signal", "you left the session"),
+            ("signal", ""),
+            ("limit", "5 steps"),
+            ("user", ""),
+        )
+    ]
+    assert said == [
+        "■ you left the session; what was done is kept",
+        "■ stopped by a signal; what was done is kept",
+        "■ stopped at a limit: 5 steps; what was done is kept",
+        "■ stopped by you; what was done is kept",
+    ]
+
+
 def test_notes_messages_and_answers_to_questions_are_shown() -> None:
     said = Watched().on(
         appended(e.Message("j1", "exit 0\nall good", job="j1")),
@@ -241,3 +267,12 @@ def test_steering_and_queue_are_live_until_they_are_delivered() -> None:
     assert watched.live()[0].startswith("↳ left")
     assert watched.stage.pending.take_all() == "then this"
     assert watched.stage.pending.next() is None
+
+
+def test_a_call_that_an_earlier_process_left_open_is_named_when_it_is_answered() -> None:
+    watched = Watched()
+    past = [prompt("go"), answer("", call("bash", command="make"))]
+    watched.text(watched.stage.past([event.entry for event in past], MAIN))
+    assert not watched.stage.busy
+    said = watched.on(result("bash", "[interrupted]", is_error=True))
+    assert said.startswith("\n✗ bash make\n")

@@ -87,7 +87,7 @@ async def test_the_pager_opens_searches_and_leaves() -> None:
     pager = Pager("the past", "\n".join(f"row {n} \x1b[31m" for n in range(300)))
     async with session(FakeDriver(replies, [slash("history", pager)])) as here:
         here.type("/history\r")
-        await here.see("the past ·", "row 3 ␛[31m")
+        await here.see("q leaves", "· the past", "row 3 ␛[31m")
         here.type("/row 250\r")
         await here.see("row 250")
         here.type("q")

@@ -1,5 +1,6 @@
 """The small parts of the screen: figures, the status line, diffs, typed lines, pastes, choices, the input history."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from forkcli.ui.completer import InputCompleter
 from forkcli.ui.console import Paper, fragments
 from forkcli.ui.diff import counts, diff_lines, parse
 from forkcli.ui.figures import count, dollars, seconds, share, tokens
+from forkcli.ui.greeting import greeting
 from forkcli.ui.history import LONGEST, PrivateHistory
 from forkcli.ui.line import PromptLine, ShellLine, SlashLine, find
 from forkcli.ui.line import parse as parse_line
@@ -333,3 +335,9 @@ def test_what_the_renderer_adds_is_sanitized_too() -> None:
     assert fragments(Paper().lines(Text("⚠\ufe0f", "bold red"), 40)) == [("fg:ansired bold", "⚠")]
     assert Paper("mono").ansi(Paper().lines(Text("x", "bold red"), 40)) == "\x1b[1mx\x1b[0m\n"
     assert Paper("none").ansi(Paper().lines(Text("x", "bold red"), 40)) == "x\n"
+
+
+def test_the_greeting_says_where_fork_is_and_what_is_missing() -> None:
+    assert rows(greeting(STATUS, Look()).body)[0].endswith(" · shop (main)")
+    bare = rows(greeting(replace(STATUS, branch=""), Look()).body)[0]
+    assert bare.endswith(" · shop (no git, so no /diff)")

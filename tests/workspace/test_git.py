@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from forkcli.errors import ForkError
-from forkcli.workspace.git import diff, git_state, quick_branch, quick_state
+from forkcli.workspace.git import diff, git_state, quick_state
+from forkcli.workspace.gitdirs import quick_branch
 from forkcli.workspace.untracked import MOST_FILES
 
 

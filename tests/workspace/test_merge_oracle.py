@@ -123,7 +123,7 @@ def check_followed_renames(snapshots: Snapshots, base: Files, sides: tuple[Files
     }
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(TREES, EDITS, EDITS)
 def test_a_merge_and_its_application_are_what_the_model_says(
     tmp_path: Path, base: Files, our_edits, their_edits

@@ -327,6 +327,14 @@ def test_a_bad_name_of_an_agent_is_refused(plain: Path, name: str) -> None:
         new_snapshots(plain).take(name)
 
 
+def test_a_home_directory_is_not_snapshotted_unasked(sealed: Path) -> None:
+    snapshots = new_snapshots(sealed)
+    with pytest.raises(ForkError, match="too wide to be snapshotted unasked"):
+        snapshots.take("main")
+    asked = Snapshots(sealed / ".fork", sealed, wide=True)
+    assert b".gitconfig" in load_files(asked, asked.take("main").tree)
+
+
 def test_nothing_is_left_beside_the_indexes(plain: Path) -> None:
     write_files(plain, {b"a": file("1")})
     snapshots = new_snapshots(plain)

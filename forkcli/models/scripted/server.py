@@ -209,8 +209,8 @@ def _listen(port: int) -> socket.socket:
     if not 0 <= port <= _LAST_PORT:
         raise OSError(f"there is no port {port}")
     listener = socket.create_server((HOST, port), backlog=_BACKLOG)
-    # Accepted connections inherit it. asyncio sets it only on sockets that name their protocol, which this one does not,
-    # and without it a small write waits up to 40 ms for the acknowledgement of the one before.
+    # Accepted connections inherit it: without it a small write waits up to 40 ms for the acknowledgement of the one
+    # before. asyncio sets it only on sockets that name their protocol, which this one does not.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listener
 
