@@ -81,9 +81,9 @@ class Pipe:
                 if self._form == "stream-json":
                     for value in wire(entry):
                         self._stream({**value, "agent": agent})
-                self._progress.entry(entry.body)
-            case CallStarted(call=call):
-                self._progress.call(call)
+                self._progress.entry(entry.body, "" if agent == self._agent else agent)
+            case CallStarted(agent=agent, call=call):
+                self._progress.call(call, "" if agent == self._agent else agent)
             case RetryWait(agent=agent, seconds=seconds, attempt=attempt, reason=reason):
                 retry = {"attempt": attempt, "retry_delay_ms": round(seconds * 1000), "error": reason}
                 self._stream({"type": "system", "subtype": "api_retry", "agent": agent, **retry})

@@ -104,7 +104,7 @@ WISHES = (
 
 def as_fork(task: str, done: Sequence[Done]) -> list[Block]:
     """The next answer of the fork with this task, from what it has done itself."""
-    wish = next((wish for wish in WISHES if wish.task == task), None)
+    wish = next((wish for wish in WISHES if f"{task}\n".startswith(f"{wish.task}\n")), None)  # notices may follow
     if wish is None:
         return [say("I am a script, and this task is none of the three that I was written for. I did nothing.")]
     if not done:
