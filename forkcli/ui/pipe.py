@@ -90,7 +90,7 @@ class Pipe:
                 self._progress.retry(seconds, attempt, reason)
             case Warned(agent=agent, text=text):
                 self._stream({"type": "system", "subtype": "warning", "agent": agent, "text": text})
-                self._progress.warn(text)
+                self._progress.warn(text, "" if agent == self._agent else agent)
             case TurnEnded(agent=agent) if agent == self._agent:
                 self._end = event
 

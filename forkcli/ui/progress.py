@@ -59,9 +59,9 @@ class Progress:
         if not self._quiet:
             self._say(f"{reason}; attempt {attempt + 1} in {figures.seconds(seconds)}", width=SENTENCE)
 
-    def warn(self, text: str) -> None:
+    def warn(self, text: str, of: str = "") -> None:
         """Something a person should know, in every format."""
-        self._say(f"warning: {text}", width=SENTENCE)
+        self._say(f"warning: {_named(of)}{text}", width=SENTENCE)
 
     def end(self, end: TurnEnded, tally: Tally, seconds: float, session: str) -> None:
         """How the turn ended, and where it can be gone on with."""

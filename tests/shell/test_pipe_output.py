@@ -229,9 +229,11 @@ def test_what_forks_do_is_said_with_their_names_and_what_became_of_it() -> None:
     theirs = {"type": "tool_use", "id": "c2", "name": "bash", "input": {"command": "npm test"}}
     failed = Appended(f1, e.Entry(Seq(9), "2026-11-22T09:25:00.000Z", result("c2", "no", facts=e.ToolFacts(1))))
     report, merge = e.Report(f1, "done", "x", 2, USAGE, 0.5, 0.9), e.Merge(f1, "merged", ("a.py", "b.py"))
-    _, err, _ = played("text", CallStarted(MAIN, order), CallStarted(f1, theirs), failed, report, merge, answer("ok"))
-    assert err.splitlines()[:5] == [
+    told = [CallStarted(MAIN, order), Warned(f1, "no view"), CallStarted(f1, theirs), failed, report, merge]
+    _, err, _ = played("text", *told, answer("ok"))
+    assert err.splitlines()[:6] == [
         "- fork into 2",
+        "warning: f1: no view",
         "- f1: bash npm test",
         "  f1: exit 1",
         "- f1 done, 2 steps, 105 tokens, $0.5000, 90.0% of its first request from the cache",
