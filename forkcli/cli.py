@@ -96,6 +96,8 @@ Resume = Annotated[
     typer.Option("-r", "--resume", metavar="SESSION", help="Go on with this session; a unique end will do."),
 ]
 AgentId = Annotated[str | None, typer.Option("--agent", metavar="ID", help="With -c or -r: go on with that agent.")]
+AsFork = Annotated[bool, typer.Option("--fork", help="With -c or -r: as a new fork, which leaves that agent as it is.")]
+At = Annotated[int | None, typer.Option("--at", metavar="N", help="With --fork: from checkpoint N.")]
 Model = Annotated[str | None, typer.Option("-m", "--model", metavar="MODEL", help="The model; also $FORK_MODEL.")]
 Effort = Annotated[
     str | None,
@@ -111,6 +113,10 @@ Output = Annotated[
 ]
 MaxSteps = Annotated[str | None, typer.Option("--max-steps", metavar="N", help="At most N model calls.")]
 MaxCost = Annotated[str | None, typer.Option("--max-cost", metavar="USD", help="At most this cost.")]
+MaxAgents = Annotated[
+    str | None, typer.Option("--max-agents", metavar="N", help="At most N agents in a session, main counted (128).")
+]
+Parallel = Annotated[str | None, typer.Option("--parallel", metavar="N", help="At most N forks at the same time (16).")]
 Timeout = Annotated[str | None, typer.Option("--timeout", metavar="S", help="At most S seconds.")]
 IdleTimeout = Annotated[
     str | None, typer.Option("--idle-timeout", metavar="S", help="Drop an answer that is silent for S seconds (90).")
@@ -143,12 +149,16 @@ def root(
     continue_: Continue = False,
     resume: Resume = None,
     agent: AgentId = None,
+    fork: AsFork = False,
+    at: At = None,
     model: Model = None,
     effort: Effort = None,
     base_url: BaseUrl = None,
     output_format: Output = None,
     max_steps: MaxSteps = None,
     max_cost: MaxCost = None,
+    max_agents: MaxAgents = None,
+    parallel: Parallel = None,
     timeout_s: Timeout = None,
     idle_timeout_s: IdleTimeout = None,
     access: AccessTo = None,
@@ -179,7 +189,7 @@ def root(
 
 @app.command(add_help_option=False)
 def demo(ctx: typer.Context, verbose: Verbose = False, help_: Help = False) -> int:
-    """Watch a scripted model fix a bug in a temporary repository."""
+    """Watch a scripted model fix a bug and fork, in a temporary repository."""
     from forkcli.app import run_demo
 
     return run_demo(_settings(ctx, None, verbose))

@@ -14,7 +14,7 @@ from forkcli.config_file import ACCESSES, BY_FIELD, ENVIRONMENT, number, project
 from forkcli.core.entries import Access
 from forkcli.errors import ForkError, Kind
 
-NUMBERS = frozenset({"max_steps", "max_cost", "timeout_s", "idle_timeout_s"})
+NUMBERS = frozenset({"max_steps", "max_cost", "max_agents", "parallel", "timeout_s", "idle_timeout_s"})
 OutputFormat = Literal["text", "json", "stream-json"]
 
 
@@ -27,12 +27,16 @@ class Flags:
     continue_: bool = False
     resume: str | None = None
     agent: str | None = None
+    fork: bool = False
+    at: int | None = None
     model: str | None = None
     effort: str | None = None
     base_url: str | None = None
     output_format: str | None = None
     max_steps: str | None = None
     max_cost: str | None = None
+    max_agents: str | None = None
+    parallel: str | None = None
     timeout_s: str | None = None
     idle_timeout_s: str | None = None
     access: str | None = None
@@ -53,6 +57,8 @@ class Settings:
     continue_: bool = False
     resume: str | None = None
     agent: str | None = None
+    fork: bool = False  # go on in a new fork of that agent
+    at: int | None = None  # the checkpoint that the fork begins at; None: the newest entry
     model: str | None = None  # None: the session's model, else the default one
     effort: str | None = None  # None: the session's, else the model's own default
     base_url: str | None = None  # None: the vendor's
@@ -61,6 +67,8 @@ class Settings:
     output_format: OutputFormat = "text"
     max_steps: int | None = None  # None: no limit
     max_cost: float | None = None
+    max_agents: int = 128  # in a session, the root counted
+    parallel: int = 16  # forks that work at the same time
     timeout_s: float | None = None
     idle_timeout_s: float = 90.0
     access: Access = "write"

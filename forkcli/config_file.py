@@ -16,6 +16,7 @@ from forkcli.errors import ForkError, Kind
 EFFORTS = ("low", "medium", "high", "xhigh", "max")
 ACCESSES = ("read", "write", "full")  # from narrow to wide
 MAX_CONFIG_BYTES = 16 * 1024  # a hostile key of this size takes half a second to parse, one of 64 KiB ten
+MOST_AGENTS = 1000  # in a session, or at the same time
 MAX_WARNINGS = 5  # of one file: a hostile project must not fill the screen
 
 Convert = Callable[[Any], Any]
@@ -39,6 +40,12 @@ def _one_of(*allowed: str) -> Convert:
 def _count(value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         raise ValueError("a whole number, 1 or more")
+    return value
+
+
+def _few(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MOST_AGENTS:
+        raise ValueError(f"a whole number from 1 to {MOST_AGENTS}")
     return value
 
 
@@ -88,6 +95,8 @@ KEYS: Mapping[str, Key] = {
     "effort": Key("effort", _one_of(*EFFORTS), inert=True),
     "max_steps": Key("max_steps", _count, inert=True),
     "max_cost": Key("max_cost", _amount, inert=True),
+    "max_agents": Key("max_agents", _few),
+    "parallel": Key("parallel", _few),
     "timeout": Key("timeout_s", _amount, inert=True),
     "access": Key("access", _one_of(*ACCESSES), inert=True),
     "idle_timeout": Key("idle_timeout_s", _amount),

@@ -53,6 +53,10 @@ def converse(flags: Flags) -> int:
         raise ForkError("-c and -r name two sessions; give one of them", kind=Kind.USAGE)
     if flags.agent is not None and not (flags.continue_ or flags.resume is not None):
         raise ForkError("--agent names an agent of a session that goes on; add -c or -r", kind=Kind.USAGE)
+    if flags.fork and not (flags.continue_ or flags.resume is not None):
+        raise ForkError("--fork makes a fork of an agent of a session; add -c or -r", kind=Kind.USAGE)
+    if flags.at is not None and not flags.fork:
+        raise ForkError("--at says where a fork begins; add --fork", kind=Kind.USAGE)
     settings = load_settings(flags)
     for warning in settings.warnings:
         sys.stderr.write(one_line(f"warning: {warning}", LONGEST_WARNING) + "\n")

@@ -2,13 +2,13 @@
 
 from collections.abc import Callable
 
+from forkcli.app.crew import Surroundings
 from forkcli.app.driver import ReplDriver
+from forkcli.app.opening import named_session
 from forkcli.app.parts import build_model, patience
-from forkcli.app.session import Session, Surroundings, resume_session
 from forkcli.app.slashes import slashes_for
 from forkcli.config import Settings
 from forkcli.core.events import Event
-from forkcli.core.ids import MAIN, AgentId
 from forkcli.engine.agent import Approvals
 from forkcli.engine.ports import Ask
 from forkcli.store.scratch import Scratch
@@ -24,17 +24,6 @@ def surroundings(settings: Settings, scratch: Scratch, ask: Ask, emit: Callable[
 
 def driver_of(around: Surroundings) -> ReplDriver:
     """The driver, with the session that the settings name if they name one. Raises ForkError."""
-    driver = ReplDriver(around, _resumed(around))
+    driver = ReplDriver(around, named_session(around))
     driver.commands = slashes_for(driver)
     return driver
-
-
-def _resumed(around: Surroundings) -> Session | None:
-    """The session that the flags name, if they name one."""
-    settings = around.settings
-    agent = AgentId(settings.agent) if settings.agent else MAIN
-    if settings.resume is not None:
-        return resume_session(around, around.scratch.find(settings.resume), agent)
-    if settings.continue_:
-        return resume_session(around, around.scratch.newest(), agent)
-    return None

@@ -23,6 +23,8 @@ async def attachments(session: Session, text: str) -> list[Block]:
         except ForkError as error:
             blocks.append(text_block(f'<data path="{quoted(path)}">[{quoted(error.sentence)}]</data>'))
             continue
+        if outcome is None:
+            continue
         blocks.append(text_block(f'<data path="{quoted(path)}">'))
         blocks.extend({**b, "text": quoted(b["text"])} if b.get("type") == "text" else b for b in outcome.content)
         blocks.append(text_block("</data>"))

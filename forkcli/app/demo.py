@@ -1,4 +1,4 @@
-"""`fork demo`: the real screen, the real tools, a scripted model, in a temporary repository with a real bug.
+"""`fork demo`: the real screen, tools and forks, a scripted model, in a temporary repository with a real bug.
 
 Without a sandbox only the commands of its own script run, and that is said.
 """
@@ -26,15 +26,16 @@ from forkcli.ui import tables
 
 BEFORE = (
     "This is a demonstration. The model is a script that ships with fork: its words were written beforehand, and its"
-    " token figures are computed by a local model of the cache rules. The repository, the bug, the tools and the files"
-    " are real."
+    " token figures are computed by a local model of the cache rules. The repository, the bug, the tools, the forks and"
+    " the files are real."
 )
 NO_SANDBOX = "no sandbox works here: the demo allows its own command to run without one (`fork doctor` says why)"
 FILES = "What happened is in files. This one was a temporary repository; in yours it is the same:"
 COMMANDS = """
   cd {project}
+  git diff        # what the agent and its forks changed
+  fork show f3    # one of the forks: its task and its report
   ls -R .fork     # everything fork keeps
-  git diff        # what the agent changed
   fork -c         # go on, with a real model
 """
 NEXT = (

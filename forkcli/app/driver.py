@@ -8,8 +8,9 @@ from pathlib import Path
 
 from forkcli.app.asking import prompt_entry
 from forkcli.app.attach import attachments
+from forkcli.app.crew import Surroundings
 from forkcli.app.paths import complete
-from forkcli.app.session import Session, Surroundings, new_session
+from forkcli.app.session import Session, new_session
 from forkcli.config import Settings
 from forkcli.core.budget import share
 from forkcli.core.entries import Assistant, Body, Entry, Notice, Prompt

@@ -19,8 +19,8 @@ from forkcli.ui.sanitize import sanitize
 from forkcli.workspace.project import is_risky_root
 
 if TYPE_CHECKING:
+    from forkcli.app.crew import Surroundings
     from forkcli.app.driver import ReplDriver
-    from forkcli.app.session import Surroundings
     from forkcli.engine.ports import Ask, Emit
 
 WARM_S = 0.05  # after the prompt is there, the rest of fork and the SDK are imported

@@ -20,8 +20,8 @@ from forkcli.ui.ports import ShellEnd, Slash, Status
 from forkcli.workspace.gitdirs import quick_branch
 
 if TYPE_CHECKING:
+    from forkcli.app.crew import Surroundings
     from forkcli.app.driver import ReplDriver
-    from forkcli.app.session import Surroundings
 
 
 class LateDriver:

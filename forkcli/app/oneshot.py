@@ -11,11 +11,12 @@ from typing import BinaryIO
 from forkcli import __version__
 from forkcli.app.asking import prompt_entry
 from forkcli.app.attach import attachments
+from forkcli.app.crew import Surroundings
+from forkcli.app.opening import named_session
 from forkcli.app.parts import NobodyToAsk, build_model, patience, warm
-from forkcli.app.session import Session, Surroundings, new_session, resume_session
+from forkcli.app.session import Session, new_session
 from forkcli.config import Settings
 from forkcli.core.decide import Finish, is_unfinished
-from forkcli.core.ids import MAIN, AgentId
 from forkcli.engine.agent import Approvals, Stop
 from forkcli.engine.loop import prompt_turn, resume_turn
 from forkcli.engine.ports import Ask, Emit
@@ -48,7 +49,7 @@ def run(settings: Settings, stdin: BinaryIO | None, ask: Callable[[Emit], Ask] |
     pipe = Pipe(settings.output_format, sys.stdout, sys.stderr, verbose=settings.verbose)
     asked = Approvals(ask(pipe.on_event) if ask else NobodyToAsk())
     around = Surroundings(settings, scratch, model, workspace, asked, patience(interactive=False), pipe.on_event)
-    session = _open(around)
+    session = named_session(around) or new_session(around)
     # Read before the event loop runs: a signal ends the waiting for data at once.
     data = keep_data(stdin, session.files.new_output("stdin")) if stdin is not None else None
     return asyncio.run(_run(session, data, pipe))
@@ -61,20 +62,6 @@ async def _run(session: Session, data: Kept | None, pipe: Pipe) -> int:
         await session.close()
         await session.around.workspace.close()
         await session.around.model.close()
-
-
-def _open(around: Surroundings) -> Session:
-    """The session that the flags name: the newest, a named one, or a new one."""
-    settings = around.settings
-    if settings.resume is not None:
-        return resume_session(around, around.scratch.find(settings.resume), _agent(settings))
-    if settings.continue_:
-        return resume_session(around, around.scratch.newest(), _agent(settings))
-    return new_session(around)
-
-
-def _agent(settings: Settings) -> AgentId:
-    return AgentId(settings.agent) if settings.agent else MAIN
 
 
 async def _answer(session: Session, data: Kept | None, pipe: Pipe) -> int:

@@ -1,67 +1,77 @@
 """A session that is open: made new or gone on with. It owns the lock, the files, the agent and its rig."""
 
-import re
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from forkcli.app.crew import Surroundings, make_rig
+from forkcli.app.merging import Merging
+from forkcli.app.nursery import ForkNursery
 from forkcli.app.parts import line_one
 from forkcli.config import Settings
-from forkcli.core.budget import Limits
-from forkcli.core.entries import AccessChange, Body, Message, ModelChange, ToolResult
+from forkcli.core.entries import AccessChange, Body, ModelChange
 from forkcli.core.events import Warned
 from forkcli.core.history import History
 from forkcli.core.ids import MAIN, AgentId, SessionId
-from forkcli.engine.agent import Agent, Approvals
-from forkcli.engine.jobs import AgentJobs
-from forkcli.engine.patience import Patience
-from forkcli.engine.ports import Emit, Workspace
+from forkcli.engine.agent import Agent
+from forkcli.engine.brood import Bounds
+from forkcli.engine.fleet import Fleet
+from forkcli.engine.loop import run_turn
+from forkcli.engine.ports import AgentFiles
 from forkcli.engine.rig import Rig
 from forkcli.errors import ForkError
-from forkcli.models.anthropic import AnthropicModel
 from forkcli.models.catalog import full_name
-from forkcli.store.agent_files import INBOX, AgentDir, create_agent, open_agent
-from forkcli.store.inbox import put_message
+from forkcli.store.agent_files import AgentDir, create_agent, open_agent
 from forkcli.store.lock import SessionLock, lock_session
-from forkcli.store.scratch import Scratch
-from forkcli.tools.registry import builtin_tools
-
-_JOB = re.compile(r"j([1-9]\d{0,8})")  # a history that came with a project may hold anything
-
-
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What outlives a session within one process: the REPL goes from session to session with the same of these."""
-
-    settings: Settings
-    scratch: Scratch
-    model: AnthropicModel
-    workspace: Workspace
-    approvals: Approvals
-    patience: Patience
-    emit: Emit
 
 
 @dataclass(slots=True)
 class Session:
-    """One open session with its agent."""
+    """One open session: the agent in focus, which prompts go to, and those that the focus was on before."""
 
     around: Surroundings
     id: SessionId
     agent: Agent
     rig: Rig
-    files: AgentDir
     lock: SessionLock
+    fleet: Fleet
+    merging: Merging
+    opened: dict[AgentId, tuple[Agent, Rig]] = field(default_factory=dict)
+
+    @property
+    def files(self) -> AgentFiles:
+        """The files of the agent in focus."""
+        return self.agent.files
+
+    def focus(self, agent: Agent, rig: Rig) -> None:
+        """Move the focus to another agent; the one before stays open."""
+        self.opened[self.agent.id] = (self.agent, self.rig)
+        self.opened[agent.id] = (agent, rig)
+        self.agent, self.rig = agent, rig
 
     @property
     def prompt_file(self) -> Path:
         """The first prompt, verbatim."""
         return self.around.scratch.prompt_file(self.id)
 
+    async def diff_of(self, name: str) -> str:
+        """What a fork of the agent in focus changed, as a unified diff. Raises ForkError where that is not known."""
+        child = AgentId(name)
+        history = self.agent.history
+        fork, report = history.forks.get(child), history.reports.get(child)
+        if fork is None:
+            raise ForkError(f"{self.agent.id} has no fork {name!r}", f"its forks: {', '.join(history.forks) or 'none'}")
+        base = history.trees.get(fork.from_seq)
+        if report is None:
+            raise ForkError(f"{name} has not ended yet", f"`/go {name}` shows what it does")
+        return await self.merging.diff(base, report.tree) if base and report.tree else ""
+
     async def close(self) -> None:
-        """End what still runs in the background and let go of the files."""
-        await self.rig.jobs.close()
-        self.files.close()
+        """End what still runs, children and background jobs too, and let go of the files."""
+        await self.fleet.close()
+        await self.merging.close()
+        for agent, rig in {**self.opened, self.agent.id: (self.agent, self.rig)}.values():
+            await rig.jobs.close()
+            agent.files.close()
         self.lock.release()
 
 
@@ -79,21 +89,17 @@ def new_session(around: Surroundings) -> Session:
     return opened
 
 
-def resume_session(around: Surroundings, session: SessionId, agent: AgentId = MAIN) -> Session:
-    """Go on with a session. Raises ForkError: unknown agent, damaged beyond use, held by another process."""
-    folder = around.scratch.check_session(session)
-    if agent not in around.scratch.agents(session):
-        known = ", ".join(around.scratch.agents(session)) or "none"
-        raise ForkError(f"session {session} has no agent `{agent}`", f"agents: {known}")
-    lock = lock_session(folder)
+def resume_session(around: Surroundings, session: SessionId) -> Session:
+    """Go on with a session's root agent. Raises ForkError: damaged beyond use, held by another process."""
+    lock = lock_session(around.scratch.check_session(session))
     try:
-        files, history, damage = open_agent(around.scratch.agent_folder(session, agent))
+        files, history, damage = open_agent(around.scratch.agent_folder(session, MAIN))
     except BaseException:
         lock.release()
         raise
     opened = _joined(around, session, files, history, lock)
     for found in damage:
-        around.emit(Warned(agent, f"line {found.line_no} of the history is damaged ({found.reason}); a copy is kept"))
+        around.emit(Warned(MAIN, f"line {found.line_no} of the history is damaged ({found.reason}); a copy is kept"))
     _apply(around.settings, opened.agent)
     return opened
 
@@ -101,35 +107,13 @@ def resume_session(around: Surroundings, session: SessionId, agent: AgentId = MA
 def _joined(around: Surroundings, session: SessionId, files: AgentDir, history: History, lock: SessionLock) -> Session:
     name = history.agent.agent if history.agent else MAIN
     agent = Agent(name, files, history, around.emit)
-    jobs = AgentJobs(partial(_job_ended, agent, files.folder / INBOX), first=_next_job(history))
-    settings = around.settings
-    rig = Rig(
-        model=around.model,
-        tools={tool.name: tool for tool in builtin_tools()},
-        workspace=around.workspace,
-        jobs=jobs,
-        approvals=around.approvals,
-        emit=around.emit,
-        cwd=str(settings.cwd),
-        limits=Limits(settings.max_steps, settings.max_cost, settings.timeout_s),
-        patience=around.patience,
-    )
-    return Session(around, session, agent, rig, files, lock)
-
-
-def _job_ended(agent: Agent, inbox: Path, message: Message) -> None:
-    """Keep it for the agent's next step, which may be that of another process; a person is told at once."""
-    try:
-        put_message(inbox, message.sender, message.text)
-    except ForkError:
-        agent.told.append(message)
-    agent.emit(Warned(agent.id, message.text.split("\n", 1)[0]))
-
-
-def _next_job(history: History) -> int:
-    """The number of the next background job: ids are never reused."""
-    jobs = [entry.body.facts.job or "" for entry in history.entries if isinstance(entry.body, ToolResult)]
-    return max((int(found[1]) for job in jobs if (found := _JOB.fullmatch(job))), default=0) + 1
+    rig = make_rig(around, agent, around.workspace)
+    merging = Merging(around.scratch.folder, around.settings.project, session)
+    nursery = ForkNursery(around, session, merging)
+    bounds = Bounds(around.settings.max_agents, around.settings.parallel)
+    fleet = Fleet(nursery, run_turn, bounds, nursery.next_number(history))
+    rig.fleet = fleet
+    return Session(around, session, agent, rig, lock, fleet, merging)
 
 
 def _apply(settings: Settings, agent: Agent) -> None:

@@ -5,15 +5,22 @@ from dataclasses import replace
 
 from forkcli import __version__
 from forkcli.app.driver import ReplDriver
+from forkcli.app.family import fork_conversation, fork_task, go, stop_agent
 from forkcli.app.session import resume_session
 from forkcli.commands.context import context_fill
 from forkcli.commands.cost import cost_rows
+from forkcli.commands.tree import session_tree
 from forkcli.core.budget import share
 from forkcli.core.decide import is_unfinished
 from forkcli.core.entries import Access, AccessChange, ModelChange, Usage
+from forkcli.core.ids import AgentId
+from forkcli.core.reports import files_of
+from forkcli.core.views import TreeView
 from forkcli.errors import ForkError, Kind
 from forkcli.models.catalog import DEFAULT_MODEL, EFFORTS, MODELS, full_name
-from forkcli.store.agent_files import TRANSCRIPT
+from forkcli.store.agent_files import INBOX, TRANSCRIPT
+from forkcli.store.inbox import put_message
+from forkcli.ui import tables
 from forkcli.ui.ports import Choice, Diff, Lines, Pager, Past, Quit, Shown, Slash, Table
 from forkcli.workspace.git import diff
 
@@ -139,7 +146,11 @@ async def _history(driver: ReplDriver, _rest: str) -> Shown:
     return Pager(str(path.relative_to(driver.around.settings.project)), path.read_text("utf-8", "replace"))
 
 
-async def _diff(driver: ReplDriver, _rest: str) -> Shown:
+async def _diff(driver: ReplDriver, rest: str) -> Shown:
+    if rest:
+        session = await driver.open()
+        text = await session.diff_of(rest)
+        return Diff(text) if text.strip() else Lines(f"{rest} changed no file.")
     text = await diff(driver.around.settings.project)
     return Diff(text) if text.strip() else Lines("No file differs from the last commit.")
 
@@ -176,6 +187,77 @@ async def _new(driver: ReplDriver, _rest: str) -> Shown:
     return Lines("A new session begins with your next prompt.")
 
 
+async def _fork(driver: ReplDriver, rest: str) -> Shown:
+    session = await driver.open()
+    if rest:
+        name = await fork_task(session, rest)
+        return Lines(f"{name} works on it; its report comes to {session.agent.id}. /go {name} moves there.")
+    parent = session.agent.id
+    name = fork_conversation(session)
+    return Lines(f"You are in {name} now, a fork of {parent}, which stays as it is. /go {parent} moves back.")
+
+
+async def _go(driver: ReplDriver, rest: str) -> Shown | None:
+    session = await driver.open()
+    if not rest:
+        items = tuple((row.agent, row.agent, row.task) for row in agents_of(driver).agents)
+        return Choice("Go to", items, session.agent.id)
+    go(session, rest)
+    await driver.measure()
+    return past(driver)
+
+
+async def _tell(driver: ReplDriver, rest: str) -> Shown:
+    session = await driver.open()
+    name, _, text = rest.partition(" ")
+    if name not in driver.around.scratch.agents(session.id) or not text.strip():
+        raise ForkError("`/tell` takes an agent and a text", "/tree lists the agents", kind=Kind.USAGE)
+    put_message(driver.around.scratch.agent_folder(session.id, AgentId(name)) / INBOX, "user", text.strip())
+    return Lines(f"{name} reads it at its next step.")
+
+
+async def _stop(driver: ReplDriver, rest: str) -> Shown:
+    session = await driver.open()
+    name = rest or session.agent.id
+    return Lines(f"{name} is stopped." if stop_agent(session, name) else f"{name} does not run.")
+
+
+async def _merge(driver: ReplDriver, rest: str) -> Shown:
+    session = await driver.open()
+    if session.agent.task is not None:
+        raise ForkError(f"{session.agent.id} is at work", "merge when it has stopped, or let it use its `merge` tool")
+    merge = await session.fleet.merge(session.agent, session.rig, rest)
+    return Lines(f"Files of {merge.agent}: {files_of(merge)}.")
+
+
+async def _agents(driver: ReplDriver, _rest: str) -> Shown:
+    rows = agents_of(driver).agents
+    cells = tuple(
+        (row.agent, row.state, f"{row.steps}", _dollars(row.cost_usd), _share(row.first_cache_share), row.task)
+        for row in rows
+    )
+    return Table(("agent", "state", "steps", "US$", "cached at first", "task"), cells, "Agents")
+
+
+async def _tree(driver: ReplDriver, _rest: str) -> Shown:
+    return Lines(tables.tree(agents_of(driver), None).rstrip())
+
+
+def agents_of(driver: ReplDriver) -> TreeView:
+    """The agents of the open session."""
+    if driver.session is None:
+        raise ForkError("no session is open yet", "it begins with your first prompt")
+    return session_tree(driver.around.settings.project, driver.session.id)
+
+
+def _dollars(cost: float | None) -> str:
+    return "unknown" if cost is None else f"{cost:.4f}"
+
+
+def _share(number: float | None) -> str:
+    return "-" if number is None else f"{number:.1%}"
+
+
 async def _quit(_driver: ReplDriver, _rest: str) -> Shown:
     return Quit()
 
@@ -185,10 +267,17 @@ TABLE: tuple[tuple[str, str, str, Handler], ...] = (
     ("model", "[NAME]", "show or change the model", _model),
     ("effort", "[LEVEL]", "how hard the model thinks", _effort),
     ("access", "[read|write|full] [net]", "what commands may touch", _access),
+    ("fork", "[TASK]", "fork: with a task into the background, without one move into the fork", _fork),
+    ("go", "[AGENT]", "move to another agent", _go),
+    ("agents", "", "the agents and how they stand", _agents),
+    ("tree", "", "the agents as a tree", _tree),
+    ("merge", "AGENT", "bring the files of a fork that kept them into yours", _merge),
+    ("tell", "AGENT TEXT", "leave a message for an agent", _tell),
+    ("stop", "[AGENT]", "stop an agent; what it has is its report", _stop),
     ("context", "", "what fills the context", _context),
     ("cost", "", "tokens and dollars so far", _cost),
     ("history", "", "everything that happened, in a pager", _history),
-    ("diff", "", "what differs from the last commit", _diff),
+    ("diff", "[AGENT]", "what differs from the last commit, or what a fork changed", _diff),
     ("continue", "", "finish a turn that was stopped or failed", _continue),
     ("resume", "[SESSION]", "go on with another session", _resume),
     ("new", "", "begin a new session", _new),

@@ -9,7 +9,7 @@ from pathlib import Path
 from forkcli.core.history import History
 from forkcli.core.ids import MAIN, AgentId, SessionId
 from forkcli.errors import ForkError, Kind
-from forkcli.store.agent_files import HISTORY
+from forkcli.store.agent_files import HISTORY, folded
 from forkcli.store.lock import is_locked
 from forkcli.store.reading import Damage, read_history
 from forkcli.store.scratch import Scratch
@@ -51,4 +51,4 @@ def read_found(project: Path, session: str | None, agent: str | None) -> Found:
     folder = find_agent(project, found, agent)
     read = read_history(folder / HISTORY)
     held = is_locked(Scratch(project).session_folder(found)) is not None
-    return Found(found, folder, History.of(read.entries), tuple(read.damage), held)
+    return Found(found, folder, folded(folder, read), tuple(read.damage), held)

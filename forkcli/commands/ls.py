@@ -3,11 +3,10 @@
 from datetime import datetime
 from pathlib import Path
 
-from forkcli.core.history import History
 from forkcli.core.ids import SessionId
 from forkcli.core.views import SessionRow, State, answers_of, cost_of, state_of
 from forkcli.errors import ForkError
-from forkcli.store.agent_files import HISTORY
+from forkcli.store.agent_files import HISTORY, folded
 from forkcli.store.lock import is_locked
 from forkcli.store.reading import read_history
 from forkcli.store.scratch import Scratch, SessionSummary
@@ -32,7 +31,8 @@ def _read(scratch: Scratch, session: SessionId) -> tuple[State, float | None]:
     answers = []
     for agent in scratch.agents(session):
         try:
-            history = History.of(read_history(scratch.agent_folder(session, agent) / HISTORY).entries)
+            folder = scratch.agent_folder(session, agent)
+            history = folded(folder, read_history(folder / HISTORY))
         except ForkError:
             continue
         answers += answers_of(history)

@@ -6,7 +6,7 @@ from typing import TypeAlias
 from forkcli.core.entries import Assistant, Notice
 from forkcli.core.events import TurnStatus
 from forkcli.core.history import History
-from forkcli.core.ids import CallId
+from forkcli.core.ids import AgentId, CallId
 from forkcli.core.messages import Block, calls_of
 
 MAX_CONTINUED = 3  # answers in a row that may be cut at the output limit, or paused, before the turn ends
@@ -42,6 +42,13 @@ class AnswerLost:
 
 
 @dataclass(frozen=True, slots=True)
+class Gather:
+    """Wait for the forks of these calls to report (they may have to be taken up again), and answer the calls."""
+
+    calls: tuple[CallId, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Say:
     """Add a notice that the model has to answer."""
 
@@ -56,7 +63,7 @@ class Finish:
     sentence: str = ""
 
 
-Action: TypeAlias = CallModel | Seal | RunTools | AnswerLost | Say | Finish
+Action: TypeAlias = CallModel | Seal | RunTools | AnswerLost | Gather | Say | Finish
 
 
 def next_action(history: History) -> Action:
@@ -69,8 +76,11 @@ def next_action(history: History) -> Action:
     waiting = history.open_calls
     if waiting and history.answer is not None and history.answer.cut:
         return AnswerLost(tuple(waiting), started=False)
+    unasked = tuple(call.block for call in waiting.values() if not call.forked)
+    if unasked:
+        return RunTools(unasked)
     if waiting:
-        return RunTools(tuple(call.block for call in waiting.values()))
+        return Gather(tuple(waiting))
     if history.wants_answer:
         return Seal()
     if history.answer is None:
@@ -105,9 +115,14 @@ def _category(answer: Assistant) -> str:
     return f" ({category})" if isinstance(category, str) else ""
 
 
+def unreported(history: History) -> list[AgentId]:
+    """Forks in the background that have not reported: a turn does not end before they have."""
+    return [name for name, fork in history.forks.items() if not fork.wait and name not in history.reports]
+
+
 def is_unfinished(history: History) -> bool:
-    """Whether a turn was begun that is neither done nor refused: it can be taken up again."""
-    if history.halt is not None:
+    """Whether a turn was begun that is neither done nor refused, or forks work for it: it can be taken up again."""
+    if history.halt is not None or unreported(history):
         return True
     action = next_action(history)
     return not isinstance(action, Finish) or action.status not in {"done", "refused"}

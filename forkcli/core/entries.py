@@ -52,7 +52,10 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Agent:
-    """Line 1: what the agent is, and the system prompt and tools that every agent of the session sends, verbatim."""
+    """Line 1: what the agent is, and the system prompt and tools that every agent of the session sends, verbatim.
+
+    A fork's line 1 leaves `system` and `tools` empty: they are those of its parent.
+    """
 
     TYPE: ClassVar = "agent"
     v: int
@@ -67,6 +70,12 @@ class Agent:
     made_by: str  # the version of fork that made it
     access: Access = "write"
     net: bool = False
+    parent: AgentId | None = None  # of a fork: whose history goes before this one
+    from_seq: Seq | None = None  # of a fork: the last entry of the parent's that it shares
+    call: CallId | None = None  # of a fork: the parent's call that made it, if the model did
+    task: str = ""
+    depth: int = 0  # forks above it
+    max_steps: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +176,67 @@ class ToolResult:
 
 
 @dataclass(frozen=True, slots=True)
+class Child:
+    """One fork as it is ordered: the id it gets, its task and its bounds."""
+
+    agent: AgentId
+    task: str
+    access: Access = "write"
+    max_steps: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fork:
+    """The durable intent to fork: the ids it allots, and the entry that the children's past ends with."""
+
+    TYPE: ClassVar = "fork"
+    children: tuple[Child, ...]
+    from_seq: Seq
+    call: CallId | None = None  # None: the user forked
+    wait: bool = True
+    merge: Literal["auto", "none"] = "auto"
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The files as they were at entry `of_seq`: the id of a tree in fork's own git directory."""
+
+    TYPE: ClassVar = "snapshot"
+    of_seq: Seq
+    tree: str
+    excluded: tuple[str, ...] = ()  # what it does not hold: a path and why, each
+
+
+ChildStatus = Literal["done", "failed", "stopped", "limit"]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a child handed over when it ended. Once a child: a second one of the same child counts for nothing."""
+
+    TYPE: ClassVar = "report"
+    agent: AgentId
+    status: ChildStatus
+    text: str
+    steps: int = 0
+    usage: Usage = field(default_factory=Usage)
+    cost_usd: float | None = None
+    first_cache_share: float | None = None
+    tree: str = ""  # id of the snapshot of its files when it ended; empty: it has no files of its own
+
+
+@dataclass(frozen=True, slots=True)
+class Merge:
+    """What became of a child's files in its parent's workspace."""
+
+    TYPE: ClassVar = "merge"
+    agent: AgentId
+    outcome: Literal["merged", "nothing", "kept", "conflict"]
+    paths: tuple[str, ...] = ()  # changed by the merge, or in conflict
+    where: str = ""  # of a conflict: the folder where the versions lie
+
+
+@dataclass(frozen=True, slots=True)
 class Approval:
     """A question that the user answered: exactly what was to run, and the answer."""
 
@@ -231,6 +301,10 @@ Body: TypeAlias = (
     | Assistant
     | ToolStart
     | ToolResult
+    | Fork
+    | Snapshot
+    | Report
+    | Merge
     | Approval
     | ModelChange
     | AccessChange
@@ -247,6 +321,10 @@ BODY_TYPES: tuple[type[Body], ...] = (
     Assistant,
     ToolStart,
     ToolResult,
+    Fork,
+    Snapshot,
+    Report,
+    Merge,
     Approval,
     ModelChange,
     AccessChange,

@@ -5,14 +5,17 @@ that the API accepts. Nothing here is kept anywhere else; a process that starts 
 """
 
 from collections.abc import Iterable
+from copy import copy
 from dataclasses import dataclass
 
 from forkcli.core import entries as e
+from forkcli.core.chain import Chain, Names
 from forkcli.core.context import Context
 from forkcli.core.events import TurnStatus
 from forkcli.core.first import access_told
-from forkcli.core.ids import CallId, Seq
+from forkcli.core.ids import AgentId, CallId, Seq
 from forkcli.core.messages import Block, Message, calls_of, dump, text_block
+from forkcli.core.reports import message_of
 from forkcli.core.seal import GAP, Part, sealed, sendable
 
 BYTES_PER_TOKEN = 4  # an estimate for what no usage has counted yet; the API's usage replaces it at the next answer
@@ -20,10 +23,11 @@ BYTES_PER_TOKEN = 4  # an estimate for what no usage has counted yet; the API's 
 
 @dataclass(slots=True)
 class Call:
-    """A tool call of the newest answer."""
+    """A tool call of the newest answer. `forked`: it made forks, and is answered when they have reported."""
 
     block: Block
     started: bool = False
+    forked: bool = False
     result: e.ToolResult | None = None
 
 
@@ -39,14 +43,15 @@ class History:
     """One agent's entries and the state they fold into. Only `add` changes it."""
 
     def __init__(self) -> None:
-        self.entries: list[e.Entry] = []
+        self.entries: Chain[e.Entry] = Chain()
+        self.root: e.Agent | None = None  # line 1 of the oldest history in the chain: it has system and tools
         self.agent: e.Agent | None = None
         self.model = ""
         self.effort: str | None = None
         self.access: e.Access = "write"
         self.net = False
         self.cwd: str | None = None
-        self.messages: list[Message] = []
+        self.messages: Chain[Message] = Chain()
         self.calls: dict[CallId, Call] = {}
         self.parts: list[Part] = []
         self.halt: Halt | None = None
@@ -56,10 +61,16 @@ class History:
         self.cost_usd: float | None = None  # US dollars; None as long as no call had a known price
         self.steps = 0
         self.counted = 0  # tokens that the newest usage accounts for
-        self._uncounted_bytes = 0
-        self._paused = False  # whether the newest answer in the context is one that the API goes on with
-        self._jobs: dict[str, str] = {}
-        self._used: set[str] = set()  # ids of all calls so far
+        self.uncounted_bytes = 0
+        self.paused = False  # whether the newest answer in the context is one that the API goes on with
+        self.jobs: dict[str, str] = {}
+        self.used = Names()  # ids of all calls so far
+        self.inherited_steps = 0
+        self.forks: dict[AgentId, e.Fork] = {}  # by the child's id
+        self.reports: dict[AgentId, e.Report] = {}
+        self.merges: dict[AgentId, e.Merge] = {}
+        self.lent: frozenset[str] = frozenset()  # of a fork that has sealed nothing: calls that its parent answered
+        self.trees: dict[Seq, str] = {}  # snapshots of the files, by the entry they belong to
 
     @classmethod
     def of(cls, entries: Iterable[e.Entry]) -> "History":
@@ -73,7 +84,7 @@ class History:
 
     def context(self) -> Context:
         """What the next model call sends."""
-        system, tools = (self.agent.system, self.agent.tools) if self.agent else ((), ())
+        system, tools = (self.root.system, self.root.tools) if self.root else ((), ())
         return Context(system, tools, tuple(self.messages))
 
     @property
@@ -94,11 +105,48 @@ class History:
     @property
     def lost_jobs(self) -> dict[str, str]:
         """Background jobs that were started and whose end was never told, oldest first, with their output files."""
-        return dict(self._jobs)
+        return dict(self.jobs)
+
+    @property
+    def own_steps(self) -> int:
+        """Model calls of this agent itself, not those of its past before the fork."""
+        return self.steps - self.inherited_steps
+
+    def own_answers(self) -> list[e.Assistant]:
+        """The answers of this agent itself, oldest first."""
+        return [entry.body for entry in self.entries.own if isinstance(entry.body, e.Assistant)]
 
     def context_tokens(self) -> int:
         """Estimate of the next request's size, in tokens."""
-        return self.counted + self._uncounted_bytes // BYTES_PER_TOKEN
+        return self.counted + self.uncounted_bytes // BYTES_PER_TOKEN
+
+    def forked(self, at: Seq) -> "History":
+        """A history that begins with this one's entries up to `at`; what they share is not copied.
+
+        At the head that is cheap; further back the past is folded again, once.
+        """
+        if self.entries and self.entries[-1].seq == at:
+            return self.branch()
+        past = History.of(entry for entry in self.entries if entry.seq <= at)
+        past.lean_on(self)
+        return past.branch()
+
+    def lean_on(self, longer: "History") -> None:
+        """Let go of what `longer`, which began with the same entries, holds too."""
+        self.entries = Chain(longer.entries, len(self.entries))
+        self.messages = Chain(longer.messages, len(self.messages))
+        if longer.used.base is None:
+            self.used = Names(longer.used, len(self.used.own))
+
+    def branch(self) -> "History":
+        """A history that begins with all entries of this one."""
+        other = copy(self)
+        other.entries, other.messages, other.used = Chain(self.entries), Chain(self.messages), Names(self.used)
+        other.calls = {key: copy(call) for key, call in self.calls.items()}
+        other.parts, other.jobs = list(self.parts), {}
+        other.forks, other.reports, other.merges, other.trees = {}, {}, {}, {}
+        other.inherited_steps = self.steps
+        return other
 
     # --- the fold -----------------------------------------------------------------------------------------------
 
@@ -106,67 +154,110 @@ class History:
         """Fold one more entry; returns the messages that it added to the context."""
         self.entries.append(entry)
         before = len(self.messages)
-        match entry.body:
-            case e.Agent():
-                self._begin(entry.body)
-            case e.Prompt() | e.Message() | e.Notice():
-                self._say(entry.body)
-            case e.Checkpoint(marker=marker):
-                self._seal(marker)
+        self._fold(entry.body)
+        return tuple(self.messages[before:])
+
+    def _fold(self, body: e.Body) -> None:
+        match body:
             case e.Assistant():
-                self._answer(entry.body)
+                self._answer(body)
             case e.ToolStart(call=call):
                 if call in self.calls:
                     self.calls[call].started = True
             case e.ToolResult():
-                self._result(entry.body)
+                self._result(body)
+            case e.Checkpoint(marker=marker):
+                self._seal(marker)
+            case e.Prompt() | e.Message() | e.Notice():
+                self._say(body)
+            case e.Failure(kind=kind, sentence=sentence):
+                self.halt = Halt("unavailable" if kind == "unavailable" else "failed", sentence)
+            case e.Interrupt():
+                self._interrupt(body)
+            case e.Resume():
+                self.halt = None
+                self.continued = 0
+            case _:
+                self._fold_rarer(body)
+
+    def _fold_rarer(self, body: e.Body) -> None:
+        """What changes who the agent is, what holds for it, or what its forks came to."""
+        match body:
+            case e.Agent():
+                self._begin(body)
+            case e.Fork():
+                self._fork(body)
+            case e.Report():
+                self._report(body)
+            case e.Snapshot(of_seq=seq, tree=tree):
+                self.trees.setdefault(seq, tree)
+            case e.Merge(agent=child):
+                if child not in self.merges or self.merges[child].outcome in {"kept", "conflict"}:
+                    self.merges[child] = body
             case e.ModelChange(model=model, effort=effort):
                 self.model, self.effort = model, effort
             case e.AccessChange(access=access, net=net):
                 self.access, self.net = access, net
                 self.parts.append(e.Notice(f"From now on: access {access_told(access, net=net)}."))
-            case e.Failure(kind=kind, sentence=sentence):
-                self.halt = Halt("unavailable" if kind == "unavailable" else "failed", sentence)
-            case e.Interrupt():
-                self._interrupt(entry.body)
-            case e.Resume():
-                self.halt = None
-                self.continued = 0
-            case e.Approval():
-                pass
-        return tuple(self.messages[before:])
 
     def _begin(self, agent: e.Agent) -> None:
-        if self.agent is None:
-            self.agent = agent
+        if self.root is None:
+            self.root = self.agent = agent
             self.model, self.effort = agent.model, agent.effort
             self.access, self.net = agent.access, agent.net
-            self._uncounted_bytes += len(dump([agent.system, agent.tools]))
+            self.uncounted_bytes += len(dump([agent.system, agent.tools]))
+        elif agent.parent is not None and self.agent is not None and agent.parent == self.agent.agent:
+            self._become(agent)
+
+    def _become(self, fork: e.Agent) -> None:
+        """From here on it is a fork's. The call that made it is answered last, after what its siblings share."""
+        self.agent = fork
+        self.access, self.net = fork.access, fork.net
+        self.halt = None
+        self.lent = frozenset(key for key, call in self.calls.items() if call.result is not None)
+        if fork.call in self.calls:
+            self.calls[fork.call] = self.calls.pop(fork.call)
+
+    def _fork(self, fork: e.Fork) -> None:
+        for child in fork.children:
+            self.forks.setdefault(child.agent, fork)
+        if fork.call in self.calls:
+            self.calls[fork.call].forked = True
+
+    def _report(self, report: e.Report) -> None:
+        if report.agent in self.reports:
+            return
+        self.reports[report.agent] = report
+        fork = self.forks.get(report.agent)
+        if fork is not None and not fork.wait:
+            told = message_of(report, self.merges.get(report.agent))
+            self.parts.append(e.Message(report.agent, told))
+            self.uncounted_bytes += len(told.encode(errors="replace"))
 
     def _say(self, part: Part) -> None:
         self.parts.append(part)
         if isinstance(part, e.Notice):
-            self._uncounted_bytes += len(part.text.encode(errors="replace"))
+            self.uncounted_bytes += len(part.text.encode(errors="replace"))
             return
         self.halt = None
         self.continued = 0
         if isinstance(part, e.Message):
-            self._uncounted_bytes += len(part.text.encode(errors="replace"))
-            self._jobs.pop(part.job or part.sender, None)
+            self.uncounted_bytes += len(part.text.encode(errors="replace"))
+            self.jobs.pop(part.job or part.sender, None)
         else:
-            self._uncounted_bytes += len(dump(part.blocks))
+            self.uncounted_bytes += len(dump(part.blocks))
 
     def _result(self, result: e.ToolResult) -> None:
         call = self.calls.get(result.call)
         if result.facts.cwd:
             self.cwd = result.facts.cwd
         if result.facts.job and result.facts.job_over:
-            self._jobs.pop(result.facts.job, None)
+            self.jobs.pop(result.facts.job, None)
         elif result.facts.job:
-            self._jobs[result.facts.job] = result.facts.output_file or ""
+            self.jobs[result.facts.job] = result.facts.output_file or ""
         if call is not None and call.result is None:
             call.result = result
-            self._uncounted_bytes += len(dump(result.content))
+            self.uncounted_bytes += len(dump(result.content))
 
     def _interrupt(self, interrupt: e.Interrupt) -> None:
         self.halt = Halt("limit" if interrupt.by == "limit" else "interrupted", interrupt.reason)
@@ -175,24 +266,27 @@ class History:
 
     def _seal(self, marker: str) -> None:
         content = sealed([(key, call.result) for key, call in self.calls.items()], self.parts, marker)
+        lent, self.lent = self.lent, frozenset()
         self.calls, self.parts = {}, []
         if content:
             self.answer = None
-            self.messages.append(Message("user", content))
+            self.messages.append(Message("user", content, lent))
 
     def _answer(self, answer: e.Assistant) -> None:
-        if self.calls or self.wants_answer:
+        # What came while the answer was on its way was not part of the request: it waits for the next one.
+        asked = self.paused or (len(self.messages) > 0 and self.messages[-1].role == "user")
+        if self.calls or (self.wants_answer and not asked):
             self._seal("")
-        content = sendable(answer, self._used)
+        content = sendable(answer, self.used)
         if content:
-            if not self.messages or (self.messages[-1].role == "assistant" and not self._paused):
+            if not self.messages or (self.messages[-1].role == "assistant" and not self.paused):
                 self.messages.append(Message("user", (text_block(GAP),)))
             self.messages.append(Message("assistant", content))
-            self._paused = answer.stop_reason == "pause_turn"
+            self.paused = answer.stop_reason == "pause_turn"
         self.answer = answer
         self.halt = None
         self.calls = {CallId(block["id"]): Call(block) for block in calls_of(content)}
-        self._used.update(self.calls)
+        self.used.update(self.calls)
         self.continued = self.continued + 1 if answer.stop_reason in {"max_tokens", "pause_turn"} else 0
         self._count(answer, content)
 
@@ -202,6 +296,6 @@ class History:
         if answer.cost_usd is not None:
             self.cost_usd = (self.cost_usd or 0.0) + answer.cost_usd
         if answer.usage.context_tokens:
-            self.counted, self._uncounted_bytes = answer.usage.context_tokens, 0
+            self.counted, self.uncounted_bytes = answer.usage.context_tokens, 0
         else:
-            self._uncounted_bytes += len(dump(content))
+            self.uncounted_bytes += len(dump(content))

@@ -24,20 +24,42 @@ _TAGS = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message of a context. `raw` is its JSON, made once: the bytes of what was sent never change."""
+    """One message of a context."""
 
     role: Role
     content: tuple[Block, ...]
-    raw: bytes = field(repr=False, compare=False, default=b"")
+    lent: frozenset[str] = field(default=frozenset(), repr=False, compare=False)  # calls whose results are the parent's
+    _raw: bytes = field(init=False, repr=False, compare=False, default=b"")
 
-    def __post_init__(self) -> None:
-        if not self.raw:
-            object.__setattr__(self, "raw", dump({"role": self.role, "content": list(self.content)}))
+    @property
+    def raw(self) -> bytes:
+        """Its JSON, made once: the bytes of what was sent never change."""
+        if not self._raw:
+            object.__setattr__(self, "_raw", dump({"role": self.role, "content": list(self.content)}))
+        return self._raw
 
-    def marked(self, mark: Json, index: int = -1) -> bytes:
-        """Its JSON with `cache_control: mark` on block `index`."""
+    @property
+    def line(self) -> bytes:
+        """Its JSON as an agent's files keep it: a result that a fork shares with its parent is named, not copied."""
+        if not self.lent:
+            return self.raw
+        return dump({"role": self.role, "content": [self._kept(block) for block in self.content]})
+
+    @property
+    def last_lent(self) -> int:
+        """The index of the last block that is the parent's, -1 if none is."""
+        places = (n for n, block in enumerate(self.content) if block.get("tool_use_id") in self.lent)
+        return max(places, default=-1)
+
+    def _kept(self, block: Block) -> Block:
+        name = block.get("tool_use_id")
+        return {"type": "tool_result", "tool_use_id": name, "shared": True} if name in self.lent else block
+
+    def marked(self, mark: Json, places: Iterable[int]) -> bytes:
+        """Its JSON with `cache_control: mark` on the blocks at `places`."""
         blocks = list(self.content)
-        blocks[index] = {**blocks[index], "cache_control": mark}
+        for place in places:
+            blocks[place] = {**blocks[place], "cache_control": mark}
         return dump({"role": self.role, "content": blocks})
 
 

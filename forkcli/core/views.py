@@ -43,8 +43,8 @@ class SessionRow:
 class FilesView:
     """What became of an agent's file changes: for the root agent they stand in the project itself."""
 
-    state: Literal["in_place"] = "in_place"
-    changed: tuple[str, ...] = ()  # by `write` and `edit`; what commands changed is not known here
+    state: Literal["in_place", "own", "merged", "nothing", "kept", "conflict"] = "in_place"
+    changed: tuple[str, ...] = ()  # by `write` and `edit`, or by the merge; what commands changed is not known here
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,28 +230,55 @@ def cost_of(answers: Iterable[Assistant]) -> float | None:
     return sum(known) if known or not costs else None
 
 
-def agent_row(history: History, *, held: bool) -> AgentRow:
-    """The row of an agent. Its history says what it is."""
-    answers = answers_of(history)
+def agent_row(history: History, *, held: bool, above: History | None = None) -> AgentRow:
+    """The row of an agent. Its history says what it is, and what it did itself; `above` is its parent's history."""
+    answers = history.own_answers()
     first = answers[0].usage if answers else None
     about = history.agent
+    prompts = (entry.body.text for entry in history.entries.own if isinstance(entry.body, Prompt))
     return AgentRow(
         agent=about.agent if about else AgentId("?"),
         kind=about.kind if about else "main",
-        parent=None,
-        at=None,
-        state=state_of(history, held=held),
-        task=_first_line(next((e.body.text for e in history.entries if isinstance(e.body, Prompt)), "")),
-        steps=history.steps,
-        usage=history.usage,
+        parent=about.parent if about else None,
+        at=about.from_seq if about else None,
+        state=_child_state(history, above) or state_of(history, held=held),
+        task=_first_line((about.task if about else "") or next(prompts, "")),
+        steps=history.own_steps,
+        usage=usage_of(answers),
         cost_usd=cost_of(answers),
         first_cache_share=round(first.cache_share, 4) if first else None,
-        files=FilesView(changed=_changed(history)),
+        files=_files(history, above),
     )
 
 
+def usage_of(answers: Iterable[Assistant]) -> Usage:
+    """The tokens of these answers, added up."""
+    total = Usage()
+    for answer in answers:
+        total = total.plus(answer.usage)
+    return total
+
+
+def _child_state(history: History, above: History | None) -> State | None:
+    """The state of a child that has reported and done nothing since."""
+    if above is None or history.agent is None:
+        return None
+    report = above.reports.get(history.agent.agent)
+    return report.status if report is not None and report.steps == history.own_steps else None
+
+
+def _files(history: History, above: History | None) -> FilesView:
+    about = history.agent
+    if about is None or about.parent is None:
+        return FilesView(changed=_changed(history))
+    merge = above.merges.get(about.agent) if above is not None else None
+    if merge is None:
+        return FilesView("own" if about.access != "read" else "in_place", _changed(history))
+    return FilesView(merge.outcome, merge.paths)
+
+
 def _changed(history: History) -> tuple[str, ...]:
-    results = (entry.body for entry in history.entries if isinstance(entry.body, ToolResult))
+    results = (entry.body for entry in history.entries.own if isinstance(entry.body, ToolResult))
     return tuple(dict.fromkeys(path for result in results for path in result.facts.changed))
 
 

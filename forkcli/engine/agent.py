@@ -32,6 +32,7 @@ class Agent:
     stop: Stop | None = None  # set before the turn's task is cancelled
     task: asyncio.Task[object] | None = None  # the turn that runs
     told: list[Message] = field(default_factory=list)  # messages from inside fork (jobs), not yet recorded
+    woken: asyncio.Event = field(default_factory=asyncio.Event)  # a child of its has reported
 
     def record(self, *bodies: Body, sync: bool = True) -> list[Entry]:
         """Append to the history, fold, derive the other files, then emit: in this order, without awaiting."""
@@ -45,8 +46,8 @@ class Agent:
         return entries
 
     def halt(self, stop: Stop) -> None:
-        """End the running turn: what is complete is kept. Nothing happens when none runs."""
-        if self.task is not None and not self.task.done():
+        """End the running turn, once: what is complete is kept. Nothing happens when none runs."""
+        if self.task is not None and not self.task.done() and self.stop is None:
             self.stop = stop
             self.task.cancel()
 

@@ -1,13 +1,14 @@
 """A turn: carry out the next action, append what came of it, ask again. The loop keeps nothing in its head."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import assert_never
 
-from forkcli.core.budget import fullness_notice, marker
-from forkcli.core.decide import AnswerLost, CallModel, Finish, RunTools, Say, Seal, next_action
+from forkcli.core.budget import fullness_notice, marker, own_limit
+from forkcli.core.decide import AnswerLost, CallModel, Finish, Gather, RunTools, Say, Seal, next_action
 from forkcli.core.entries import Body, Checkpoint, Interrupt, Message, Notice, Prompt, Resume
 from forkcli.core.events import TurnEnded
-from forkcli.core.ids import Seq
+from forkcli.core.ids import CallId, Seq
 from forkcli.engine.agent import Agent, Stop
 from forkcli.engine.rig import Rig
 from forkcli.engine.step import call_model
@@ -17,6 +18,8 @@ from forkcli.engine.toolrun import LOST, NOT_RUN, answer_open, run_tools
 async def prompt_turn(agent: Agent, rig: Rig, prompt: Prompt) -> Finish:
     """Answer a prompt. Calls that an earlier turn left open are answered first: as lost if they had started."""
     answer_open(agent, LOST, [key for key, call in agent.history.open_calls.items() if call.started])
+    if rig.fleet is not None:
+        rig.fleet.settle(agent)
     answer_open(agent, NOT_RUN)
     agent.receive()
     _tell_lost_jobs(agent, rig)
@@ -36,6 +39,8 @@ async def run_turn(agent: Agent, rig: Rig) -> Finish:
     """Act until the history says that the turn is over. A stop (`Agent.halt`) ends it with what is complete."""
     agent.take_stop()
     agent.task = asyncio.current_task()
+    if rig.fleet is not None:
+        rig.fleet.revive(agent, rig)
     try:
         end = await _act(agent, rig)
     except asyncio.CancelledError:
@@ -56,6 +61,8 @@ async def _act(agent: Agent, rig: Rig) -> Finish:
                 await run_tools(agent, rig, calls)
             case AnswerLost(calls, started):
                 answer_open(agent, LOST if started else NOT_RUN, calls)
+            case Gather(calls):
+                await _gather(agent, rig, calls)
             case Seal():
                 agent.receive()
                 await _seal(agent, rig)
@@ -66,10 +73,22 @@ async def _act(agent: Agent, rig: Rig) -> Finish:
                     continue
                 await call_model(agent, rig)
             case Finish() as end:
-                if end.status != "done" or not agent.receive():
+                if end.status != "done" or not (agent.receive() or await _children(agent, rig)):
                     return end
             case action:
                 assert_never(action)
+
+
+async def _gather(agent: Agent, rig: Rig, calls: Sequence[CallId]) -> None:
+    if rig.fleet is None:
+        answer_open(agent, LOST, calls)
+    else:
+        await rig.fleet.gather(agent, rig, calls)
+
+
+async def _children(agent: Agent, rig: Rig) -> bool:
+    """A turn does not end while children work in the background: wait for the next report, if there will be one."""
+    return rig.fleet is not None and await rig.fleet.next_report(agent)
 
 
 async def _seal(agent: Agent, rig: Rig) -> None:
@@ -84,7 +103,7 @@ async def _seal(agent: Agent, rig: Rig) -> None:
 
 
 def _within_limits(agent: Agent, rig: Rig) -> bool:
-    reason = rig.limits.exceeded(rig.spent.steps, rig.spent.cost_usd)
+    reason = rig.limits.exceeded(rig.spent.steps, rig.spent.cost_usd) or own_limit(agent.history)
     if reason is not None:
         agent.record(Interrupt("limit", reason))
     return reason is None

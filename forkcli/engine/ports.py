@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from forkcli.core.context import Context
-from forkcli.core.entries import Access, Body, Entry, ToolFacts, Usage
+from forkcli.core.entries import Access, Body, Entry, Merge, ToolFacts, Usage
 from forkcli.core.events import Event
 from forkcli.core.ids import AgentId
 from forkcli.core.messages import Block, Json, Message
+from forkcli.errors import ForkError
 
 Emit = Callable[[Event], None]
 
@@ -26,7 +27,7 @@ class ModelRequest:
     model: str
     effort: str | None
     max_tokens: int
-    pins: tuple[int, ...] = ()  # indexes of messages whose last block gets a cache mark besides the tail
+    pins: tuple[tuple[int, int], ...] = ()  # (message, block) that get a cache mark besides the two tails
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,12 +115,20 @@ class AgentFiles(Protocol):
         """A path under `outputs/` that no file has yet; its folder exists."""
         ...
 
+    def write_report(self, text: str) -> None:
+        """Keep the agent's last report as report.md."""
+        ...
+
     def take_inbox(self) -> list[tuple[str, str, str]]:
         """New messages as (sender, text, file name), oldest first; each is handed out once."""
         ...
 
     def inbox_done(self, names: Sequence[str]) -> None:
         """The named messages are in the history; they stay as files but are not handed out again."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the files; nothing is lost."""
         ...
 
 
@@ -274,6 +283,34 @@ class ToolOutcome:
     facts: ToolFacts = field(default_factory=ToolFacts)
 
 
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One fork as the model or the user orders it."""
+
+    task: str
+    access: Access = "write"
+    max_steps: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ForkOrder:
+    """What a call of `fork` asks for."""
+
+    tasks: tuple[Task, ...]
+    wait: bool = True
+    merge: Literal["auto", "none"] = "auto"
+
+
+async def no_forks(_wanted: ForkOrder) -> None:
+    """Where no fleet is."""
+    raise ForkError("no agents can be started here")
+
+
+async def no_merges(_agent: str) -> Merge:
+    """Where no fleet is."""
+    raise ForkError("there are no forks here")
+
+
 @dataclass(slots=True)
 class ToolEnv:
     """What a tool may use: made by the engine for each call."""
@@ -288,6 +325,8 @@ class ToolEnv:
     approve: Callable[[Question], Awaitable[bool]]  # asks, records the answer, remembers `always`
     output: Callable[[str], None]  # live output for the screen
     jobs: "Jobs"
+    fork: Callable[[ForkOrder], Awaitable[None]] = no_forks  # the order goes on record; the fleet answers the call
+    merge: Callable[[str], Awaitable[Merge]] = no_merges  # brings the files of a child that kept them
     attended: bool = True  # someone can be asked; if not, `approve` always refuses
 
 
@@ -312,6 +351,9 @@ class Jobs(Protocol):
         ...
 
 
+AGENT_TOOLS = frozenset({"fork"})  # tools that start agents: run after an answer's other calls, answered by the fleet
+
+
 class Tool(Protocol):
     """One tool of the model."""
 
@@ -331,6 +373,6 @@ class Tool(Protocol):
         """The input with its defaults; ForkError names the field that is unknown, missing or of a wrong type."""
         ...
 
-    async def run(self, args: Json, env: ToolEnv) -> ToolOutcome:
-        """Carry out a checked call. A ForkError becomes a result the model reads."""
+    async def run(self, args: Json, env: ToolEnv) -> ToolOutcome | None:
+        """Carry out a checked call. A ForkError becomes a result the model reads. None: the fleet answers the call."""
         ...

@@ -1,14 +1,18 @@
 """What a turn works with, put together by `app.py` and handed down as one value."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from forkcli.core.budget import Limits
-from forkcli.engine.agent import Approvals
+from forkcli.core.entries import Merge
+from forkcli.core.ids import CallId
+from forkcli.engine.agent import Agent, Approvals, Stop
+from forkcli.engine.gate import Gate
 from forkcli.engine.jobs import AgentJobs
 from forkcli.engine.patience import Patience
-from forkcli.engine.ports import Emit, Model, Tool, Workspace
+from forkcli.engine.ports import Emit, ForkOrder, Model, Tool, Workspace
 
 
 @dataclass(slots=True)
@@ -18,6 +22,38 @@ class Spent:
     steps: int = 0
     cost_usd: float = 0.0
     unpriced: bool = False  # a call had no known price, and that was said
+
+
+class FleetPort(Protocol):
+    """What a turn asks of the fleet."""
+
+    async def order(self, parent: Agent, rig: "Rig", call: CallId | None, wanted: ForkOrder) -> None:
+        """Put a fork on record and start it. Raises ForkError beyond a bound."""
+        ...
+
+    def revive(self, parent: Agent, rig: "Rig") -> None:
+        """Take up again children in the background that have not reported."""
+        ...
+
+    def settle(self, parent: Agent) -> None:
+        """Answer calls that made forks with what these have reported, since a prompt goes before waiting for them."""
+        ...
+
+    async def gather(self, parent: Agent, rig: "Rig", calls: Sequence[CallId]) -> None:
+        """Wait for the children of these calls and answer the calls."""
+        ...
+
+    async def merge(self, parent: Agent, rig: "Rig", name: str) -> Merge:
+        """Bring the files of a child that kept them into its parent's."""
+        ...
+
+    async def next_report(self, parent: Agent) -> bool:
+        """Wait until a child that works in the background has reported; False if none runs."""
+        ...
+
+    async def halt(self, parent: Agent, stop: Stop) -> None:
+        """Stop the children of an agent."""
+        ...
 
 
 @dataclass(slots=True)
@@ -35,3 +71,5 @@ class Rig:
     patience: Patience = field(default_factory=Patience)
     spent: Spent = field(default_factory=Spent)
     clock: Callable[[], float] = time.monotonic
+    gate: Gate | None = None  # of a fork: what its first request waits for
+    fleet: "FleetPort | None" = None  # the children of all agents; None where none can be started

@@ -11,6 +11,7 @@ from forkcli.core.budget import OUTPUT_RESERVE
 from forkcli.core.entries import Assistant, Failure
 from forkcli.core.events import RetryWait, StepDropped, StepStarted, TextDelta, Warned
 from forkcli.core.reply import ReplyBuilder
+from forkcli.core.sharing import cache_alarm, fork_pins
 from forkcli.engine.agent import Agent
 from forkcli.engine.ports import ModelError, ModelFault, ModelRequest
 from forkcli.engine.rig import Rig
@@ -66,13 +67,19 @@ async def _stream(agent: Agent, rig: Rig) -> Assistant:
         context=history.context(),
         model=history.model,
         effort=history.effort,
+        pins=fork_pins(history),
         max_tokens=max(min(limits.max_output, MOST_OUTPUT, max(room, OUTPUT_RESERVE // 4)), LEAST_OUTPUT),
     )
+    if rig.gate is not None:
+        await rig.gate.wait(agent.id)
     builder = ReplyBuilder()
     begun = rig.clock()
     try:
         async with aclosing(rig.model.stream(request)) as events:
             async for event in events:
+                if rig.gate is not None:
+                    rig.gate.open()
+                    rig.gate = None
                 if event.get("type") == "left_out":
                     agent.emit(Warned(agent.id, f"the endpoint refused a field, so it is left out: {event['what']}"))
                 for delta in builder.feed(event):
@@ -94,6 +101,9 @@ def _keep(agent: Agent, rig: Rig, answer: Assistant) -> None:
         rig.spent.unpriced = True
         agent.emit(Warned(agent.id, "no price is known for this model here, so --max-cost does not bound this run"))
     agent.record(replace(answer, cost_usd=priced, model=answer.model or agent.history.model))
+    alarm = cache_alarm(agent.history)
+    if alarm is not None:
+        agent.emit(Warned(agent.id, alarm))
 
 
 def _ms(rig: Rig, begun: float) -> int:

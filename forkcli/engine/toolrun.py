@@ -8,12 +8,12 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
-from forkcli.core.entries import ToolFacts, ToolResult, ToolStart
+from forkcli.core.entries import Merge, ToolFacts, ToolResult, ToolStart
 from forkcli.core.events import CallOutput, CallStarted
 from forkcli.core.ids import CallId
 from forkcli.core.messages import Block, text_block
 from forkcli.engine.agent import Agent
-from forkcli.engine.ports import Tool, ToolEnv, ToolOutcome
+from forkcli.engine.ports import AGENT_TOOLS, ForkOrder, Tool, ToolEnv, ToolOutcome
 from forkcli.engine.rig import Rig
 from forkcli.errors import ForkError, Kind
 
@@ -46,9 +46,9 @@ def answer_open(agent: Agent, text: str, calls: Sequence[CallId] | None = None) 
 
 
 def _groups(rig: Rig, calls: Sequence[Block]) -> Iterator[list[Block]]:
-    """Neighbouring calls that only read stand together; every other call stands alone."""
+    """Neighbouring calls that only read stand together; every other call stands alone; those that fork come last."""
     group: list[Block] = []
-    for call in calls:
+    for call in sorted(calls, key=lambda call: call["name"] in AGENT_TOOLS):
         tool = rig.tools.get(call["name"])
         if tool is not None and tool.only_reads(call["input"]):
             group.append(call)
@@ -92,7 +92,8 @@ async def _run(agent: Agent, rig: Rig, call: Block) -> None:
     except ForkError as error:
         agent.record(_said(call, _readable(error), is_error=True))
         return
-    agent.record(ToolStart(CallId(call["id"]), tool.name), sync=not tool.only_reads(args))
+    if tool.name not in AGENT_TOOLS:  # an order to fork is its own record
+        agent.record(ToolStart(CallId(call["id"]), tool.name), sync=not tool.only_reads(args))
     agent.emit(CallStarted(agent.id, call))
     await _carry_out(agent, rig, tool, call, args)
 
@@ -118,6 +119,8 @@ async def _carry_out(agent: Agent, rig: Rig, tool: Tool, call: Block, args: Bloc
         kept = "".join(heard)[-KEPT_OUTPUT:].strip()
         agent.record(_said(call, f"{kept}\n{INTERRUPTED}".strip(), is_error=True, ms=_ms(begun)))
         raise
+    if outcome is None:
+        return  # the fleet answers the call
     agent.record(
         ToolResult(key, tool.name, outcome.content, is_error=outcome.is_error, ms=_ms(begun), facts=outcome.facts)
     )
@@ -141,8 +144,22 @@ def tool_env(agent: Agent, rig: Rig, key: CallId = NO_CALL, output: Callable[[st
         approve=partial(rig.approvals.approve, agent, key),
         output=output,
         jobs=rig.jobs,
+        fork=partial(_order, agent, rig, key),
+        merge=partial(_merge, agent, rig),
         attended=rig.approvals.attended,
     )
+
+
+async def _order(agent: Agent, rig: Rig, key: CallId, wanted: ForkOrder) -> None:
+    if rig.fleet is None:
+        raise ForkError("no agents can be started here")
+    await rig.fleet.order(agent, rig, key, wanted)
+
+
+async def _merge(agent: Agent, rig: Rig, name: str) -> Merge:
+    if rig.fleet is None:
+        raise ForkError("there are no forks here")
+    return await rig.fleet.merge(agent, rig, name)
 
 
 def _said(call: Block, text: str, *, is_error: bool, ms: int = 0) -> ToolResult:

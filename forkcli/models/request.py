@@ -25,32 +25,31 @@ def request_body(request: ModelRequest, caps: Caps, stream: bool = True) -> byte
     if not caps.thinking_blocks:
         messages = [without_thinking(message) for message in messages]
     marks = message_marks(messages, request.pins, caps)
-    head = _head(request, caps, stream=stream, mark_system=len(marks) < MOST_MARKS and caps.marks != "none")
+    used = sum(map(len, marks.values()))
+    head = _head(request, caps, stream=stream, mark_system=used < MOST_MARKS and caps.marks != "none")
     parts = list(map(_RAW, messages))  # for each of thousands, so nothing more is done here
-    for index, block in marks.items():
-        parts[index] = messages[index].marked(MARK, block)
+    for index, blocks in marks.items():
+        parts[index] = messages[index].marked(MARK, blocks)
     return b"".join((dump(head)[:-1], b',"messages":[', b",".join(parts), b"]}"))
 
 
-def message_marks(messages: list[Message], pins: tuple[int, ...], caps: Caps) -> dict[int, int]:
-    """Which messages carry a cache mark, and on which block: message index -> block index.
+def message_marks(messages: list[Message], pins: tuple[tuple[int, int], ...], caps: Caps) -> dict[int, list[int]]:
+    """Which blocks carry a cache mark: message index -> block indexes.
 
     In order of worth: the tail, the previous request's tail, the pins as they are listed. The end of `system` gets what
     is left of the four, since every mark behind it also serves it.
     """
     if caps.marks == "none":
         return {}
-    wanted = [len(messages) - 1, _previous_tail(messages), *pins]
-    found: dict[int, int] = {}
-    for index in wanted:
-        if not 0 <= index < len(messages) or index in found:
+    wanted = [(len(messages) - 1, -1), (_previous_tail(messages), -1), *pins]
+    found: dict[int, list[int]] = {}
+    for index, before in wanted:
+        if not 0 <= index < len(messages) or sum(map(len, found.values())) == MOST_MARKS:
             continue
-        block = _markable(messages[index], text_only=caps.marks == "text")
-        if block is not None:
-            found[index] = block
-        if len(found) == MOST_MARKS:
-            break
-    return found
+        block = _markable(messages[index], before, text_only=caps.marks == "text")
+        if block is not None and block not in found.setdefault(index, []):
+            found[index].append(block)
+    return {index: blocks for index, blocks in found.items() if blocks}
 
 
 def without_thinking(message: Message) -> Message:
@@ -58,7 +57,7 @@ def without_thinking(message: Message) -> Message:
     if message.role != "assistant" or not any(b.get("type") in _THINKING for b in message.content):
         return message
     kept = tuple(b for b in message.content if b.get("type") not in _THINKING)
-    return replace(message, content=kept or ({"type": "text", "text": "(thinking)"},), raw=b"")
+    return replace(message, content=kept or ({"type": "text", "text": "(thinking)"},))
 
 
 def _previous_tail(messages: list[Message]) -> int:
@@ -69,9 +68,10 @@ def _previous_tail(messages: list[Message]) -> int:
     return -1
 
 
-def _markable(message: Message, *, text_only: bool) -> int | None:
-    """The index of the last block that may carry a mark."""
-    for index in range(len(message.content) - 1, -1, -1):
+def _markable(message: Message, place: int, *, text_only: bool) -> int | None:
+    """The index of the last block up to `place` (negative: from the end) that may carry a mark."""
+    last = place if place >= 0 else len(message.content) + place
+    for index in range(min(last, len(message.content) - 1), -1, -1):
         block = message.content[index]
         kind = block.get("type")
         if kind == "text" and block.get("text"):

@@ -24,7 +24,7 @@ from forkcli.store.reading import Damage, HistoryRead, read_history
 from forkcli.store.transcript import render
 
 HISTORY, CONTEXT, TRANSCRIPT = layout.HISTORY, "context.jsonl", "transcript.md"
-OUTPUTS, INBOX = "outputs", "inbox"
+OUTPUTS, INBOX, REPORT = "outputs", "inbox", "report.md"
 _NUMBER = re.compile(r"\d{1,9}(?=-)")
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 
@@ -95,6 +95,10 @@ class AgentDir:
         self._outputs += 1
         return folder / f"{self._outputs:04d}-{stem}{_UNSAFE.sub('-', suffix)}"
 
+    def write_report(self, text: str) -> None:
+        """Keep the agent's last report as report.md. Raises ForkError(STORAGE)."""
+        replace_file(self._folder / REPORT, [text.encode("utf-8", "backslashreplace"), b"\n"])
+
     def take_inbox(self) -> list[tuple[str, str, str]]:
         """New messages as (sender, text, file name), oldest first; each is handed out once."""
         return self._inbox.take()
@@ -105,18 +109,18 @@ class AgentDir:
 
     def match_history(self, history: History) -> None:
         """Make context.jsonl and transcript.md what the history says, where a crash or a hand made them differ."""
-        context = history.context()
-        if self._context.match(context, history.model) is not Match.SAME:
-            self._context.rebuild(context, history.model)
+        if self._context.match(history) is not Match.SAME:
+            self._context.rebuild(history)
         path = self._folder / TRANSCRIPT
-        match compare(path, transcript_parts(history.entries)):
+        entries = history.entries.own
+        match compare(path, transcript_parts(entries)):
             case Match.SAME:
                 pass
             case Match.LAGS:
                 # Continued in place, so that whoever follows the file with `tail -f` goes on reading.
-                append_file(path, _after(path, transcript_parts(history.entries)))
+                append_file(path, _after(path, transcript_parts(entries)))
             case _:
-                replace_file(path, transcript_parts(history.entries))
+                replace_file(path, transcript_parts(entries))
 
     def close(self) -> None:
         """Close the history; nothing is lost."""
@@ -124,20 +128,39 @@ class AgentDir:
 
     def _head(self, model: str) -> None:
         if self._line_1 is not None:
-            self._context.replace_head(head_line(self._line_1.system, self._line_1.tools, model))
+            self._context.replace_head(head_line(self._line_1, model))
 
 
-def create_agent(folder: Path, clock: Clock = utc_now) -> AgentDir:
-    """Make the files of a new agent; its first entry is yet to come. Raises ForkError(STORAGE), also if it is there."""
+def create_agent(folder: Path, clock: Clock = utc_now, first_seq: int = 1) -> AgentDir:
+    """Make the files of a new agent; its first entry, which gets the number `first_seq`, is yet to come.
+
+    Raises ForkError(STORAGE), also if the agent is there already.
+    """
     own_folder(folder.parent)
     own_folder(folder)
-    return AgentDir(folder, HistoryFile(folder / HISTORY, new=True), HistoryRead([], []), clock)
+    return AgentDir(folder, HistoryFile(folder / HISTORY, new=True), HistoryRead([], [], first_seq=first_seq), clock)
 
 
-def open_agent(folder: Path, clock: Clock = utc_now) -> tuple[AgentDir, History, list[Damage]]:
+def is_begun(folder: Path) -> bool:
+    """Whether the agent has a history. One that a crash left without its first line was never told: it is removed."""
+    path = folder / HISTORY
+    if not path.exists():
+        return False
+    read = read_history(path)
+    if read.entries or read.damage:
+        return True
+    with saving(path):
+        path.unlink()
+    return False
+
+
+def open_agent(
+    folder: Path, clock: Clock = utc_now, past: History | None = None
+) -> tuple[AgentDir, History, list[Damage]]:
     """Open an agent to go on with it: its files, its folded history, and the damage that was found (and copied).
 
-    The caller holds the session's lock. Raises ForkError for a history that cannot be gone on with.
+    `past` is its parent's history, where that is at hand. The caller holds the session's lock. Raises ForkError for a
+    history that cannot be gone on with.
     """
     for part in (folder.parents[1], folder.parent, folder):
         own_folder(part, make=False)
@@ -146,7 +169,7 @@ def open_agent(folder: Path, clock: Clock = utc_now) -> tuple[AgentDir, History,
     if read.damage:
         keep_damaged(path, read.damage)
     files = AgentDir(folder, HistoryFile(path), read, clock)
-    history = History.of(read.entries)
+    history = folded(folder, read, past)
     if read.unread:
         # The number of an unreadable line is never given again; this entry says so, and numbers go on from it.
         lost = "\n".join(f"line {damage.line_no}: {damage.reason}" for damage in read.damage[-read.unread :])
@@ -155,6 +178,20 @@ def open_agent(folder: Path, clock: Clock = utc_now) -> tuple[AgentDir, History,
             history.add(entry)
     files.match_history(history)
     return files, history, read.damage
+
+
+def folded(folder: Path, read: HistoryRead, past: History | None = None) -> History:
+    """What a history comes to, after the past that it shares with its parent (read from the parent's file)."""
+    line_1 = next((entry.body for entry in read.entries if isinstance(entry.body, Agent)), None)
+    if line_1 is None or line_1.parent is None or line_1.from_seq is None:
+        return History.of(read.entries)
+    if past is None:
+        above = folder.parent / line_1.parent
+        past = folded(above, read_history(above / HISTORY))
+    history = past.forked(line_1.from_seq)
+    for entry in read.entries:
+        history.add(entry)
+    return history
 
 
 def read_agent(folder: Path) -> HistoryRead:

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from forkcli.core.history import History
 from forkcli.core.ids import AgentId
 from forkcli.errors import ForkError
-from forkcli.store.agent_files import CONTEXT, HISTORY, TRANSCRIPT, transcript_parts
+from forkcli.store.agent_files import CONTEXT, HISTORY, TRANSCRIPT, folded, transcript_parts
 from forkcli.store.context_file import Match, compare, context_lines
 from forkcli.store.reading import read_history
 from forkcli.store.scratch import agent_names
@@ -45,11 +44,11 @@ def check_agent(folder: Path) -> list[Finding]:
     found = [Finding(agent, "error", f"{HISTORY}, line {d.line_no}: {d.reason}") for d in read.damage]
     if read.torn_tail:
         found.append(Finding(agent, "note", f"{HISTORY} ends in a piece of a line, which is closed when it goes on"))
-    history = History.of(read.entries)
+    history = folded(folder, read)
     if history.agent is None:
         found.append(Finding(agent, "error", f"{HISTORY} does not say what the agent is"))
         return found
-    context = compare(folder / CONTEXT, context_lines(history.context(), history.model))
+    context = compare(folder / CONTEXT, context_lines(history))
     transcript = compare(folder / TRANSCRIPT, transcript_parts(read.entries))
     found.extend(_derived(agent, CONTEXT, context, "error"))
     found.extend(_derived(agent, TRANSCRIPT, transcript, "note"))

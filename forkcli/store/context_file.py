@@ -1,7 +1,7 @@
 """`context.jsonl`: what the next model call sends, one message a line under a first line with system, tools and model.
 
 It is derived: whatever is wrong with it, it is made again from the history, which it never replaces. The lines are the
-messages' own bytes (`Message.raw`), so equal files mean equal requests.
+messages' own bytes, so equal files mean equal requests; a fork's names what it shares with its parent (`Message.line`).
 """
 
 import os
@@ -9,8 +9,9 @@ from collections.abc import Iterator, Sequence
 from enum import Enum
 from pathlib import Path
 
-from forkcli.core.context import Context
-from forkcli.core.messages import Block, Message, dump
+from forkcli.core.entries import Agent
+from forkcli.core.history import History
+from forkcli.core.messages import Message, dump
 from forkcli.store.files import append_file, open_private, replace_file
 
 
@@ -23,21 +24,24 @@ class Match(Enum):
     ABSENT = "absent"
 
 
-def context_lines(context: Context, model: str) -> Iterator[bytes]:
-    """The whole file, line by line."""
-    yield head_line(context.system, context.tools, model)
-    yield from message_lines(context.messages)
+def context_lines(history: History) -> Iterator[bytes]:
+    """The whole file, line by line. A fork's holds only what came after the fork."""
+    if history.agent is not None:
+        yield head_line(history.agent, history.model)
+    yield from message_lines(history.messages.own)
 
 
-def head_line(system: Sequence[Block], tools: Sequence[Block], model: str) -> bytes:
-    """The first line."""
-    return dump({"system": list(system), "tools": list(tools), "model": model}) + b"\n"
+def head_line(agent: Agent, model: str) -> bytes:
+    """The first line: system, tools and model; in a fork, whose context goes before and up to which entry."""
+    if agent.parent is not None:
+        return dump({"parent": agent.parent, "entry": agent.from_seq, "model": model}) + b"\n"
+    return dump({"system": list(agent.system), "tools": list(agent.tools), "model": model}) + b"\n"
 
 
 def message_lines(messages: Sequence[Message]) -> Iterator[bytes]:
     """The lines of some messages."""
     for message in messages:
-        yield message.raw + b"\n"
+        yield message.line + b"\n"
 
 
 def compare(path: Path, chunks: Iterator[bytes]) -> Match:
@@ -67,13 +71,13 @@ class ContextFile:
         """Add the context's new messages. Raises ForkError(STORAGE)."""
         append_file(self.path, b"".join(message_lines(messages)))
 
-    def match(self, context: Context, model: str) -> Match:
-        """How the file stands to the context."""
-        return compare(self.path, context_lines(context, model))
+    def match(self, history: History) -> Match:
+        """How the file stands to what the history comes to."""
+        return compare(self.path, context_lines(history))
 
-    def rebuild(self, context: Context, model: str) -> None:
+    def rebuild(self, history: History) -> None:
         """Make the file again: temp, fsync, rename."""
-        replace_file(self.path, context_lines(context, model))
+        replace_file(self.path, context_lines(history))
 
     def replace_head(self, head: bytes) -> None:
         """Put another first line in place of the one there is; the messages stay. Raises ForkError(STORAGE)."""

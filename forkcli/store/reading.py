@@ -33,11 +33,12 @@ class HistoryRead:
     damage: list[Damage]
     torn_tail: bool = False
     unread: int = 0
+    first_seq: int = 1  # the number that the first line gets, where there is none yet
 
     @property
     def next_seq(self) -> int:
         """A number that no line of the file carries, also none that cannot be read."""
-        return (self.entries[-1].seq if self.entries else 0) + self.unread + 1
+        return (self.entries[-1].seq + 1 if self.entries else self.first_seq) + self.unread
 
 
 def read_history(path: Path) -> HistoryRead:

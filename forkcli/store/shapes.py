@@ -44,7 +44,7 @@ def _fields_of(cls: Any) -> tuple[Field, ...]:
     for field in fields(cls):
         default = field.default_factory() if field.default_factory is not MISSING else field.default
         hint = hints[field.name]
-        found.append(Field(field.name, _reader(hint), is_dataclass(hint), default))
+        found.append(Field(field.name, _reader(hint), _is_nested(hint), default))
     return tuple(found)
 
 
@@ -54,8 +54,17 @@ def to_json(value: Any) -> dict[str, Any]:
     for field in fields_of(type(value)):
         item = getattr(value, field.name)
         if field.default is MISSING or item != field.default:
-            record[field.name] = to_json(item) if field.nested else item
+            record[field.name] = _written(item) if field.nested else item
     return record
+
+
+def _is_nested(hint: Any) -> bool:
+    """Whether values of this hint hold dataclasses: one, or a tuple of them."""
+    return is_dataclass(hint) or (get_origin(hint) is tuple and is_dataclass(get_args(hint)[0]))
+
+
+def _written(item: Any) -> Any:
+    return [to_json(one) for one in item] if isinstance(item, tuple) else to_json(item)
 
 
 def from_json(cls: type[T], record: dict[str, Any]) -> T:

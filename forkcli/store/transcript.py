@@ -50,12 +50,10 @@ def _text(entry: e.Entry) -> str:
             return f"> {event} · {entry.at}" if event else ""
 
 
-def _event(
-    body: e.ToolStart | e.Approval | e.ModelChange | e.AccessChange | e.Failure | e.Interrupt | e.Resume,
-) -> str:
+def _event(body: e.Body) -> str:
     match body:
-        case e.ToolStart():
-            return ""  # the answer shows the call, the result shows its end
+        case e.Fork() | e.Report() | e.Merge():
+            return _family(body)
         case e.Approval():
             return f"asked for `{body.what}`: {_one_line(body.command)} — answered {body.answer}"
         case e.ModelChange():
@@ -66,8 +64,21 @@ def _event(
             return f"error ({body.kind}): {_one_line(body.sentence)}"
         case e.Interrupt():
             return f"interrupted by the {body.by}" + (f": {_one_line(body.reason)}" if body.reason else "")
-        case _:
+        case e.Resume():
             return "resumed"
+        case _:
+            return ""  # a call's start: the answer shows the call, the result shows its end
+
+
+def _family(body: e.Fork | e.Report | e.Merge) -> str:
+    match body:
+        case e.Fork():
+            tasks = "; ".join(f"{child.agent}: {_one_line(child.task)}" for child in body.children)
+            return f"forked at entry {body.from_seq} into {tasks}"
+        case e.Report():
+            return f"{body.agent} {body.status}: {_one_line(body.text)}"
+        case e.Merge():
+            return f"files of {body.agent}: {body.outcome} {' '.join(body.paths)}".rstrip()
 
 
 def _assistant(at: str, body: e.Assistant) -> str:

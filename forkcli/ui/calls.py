@@ -22,6 +22,7 @@ SHOWN_OK = 4  # lines of output under a command that went well
 SHOWN_BAD = 12  # … and under one that did not
 SHOWN_COMMAND = 6  # lines of a command
 SHOWN_DIFF = 40
+QUIET = frozenset({"read", "write", "edit", "fork", "merge"})  # what their results say is shown in another way
 LONGEST_LINE = 400  # characters of one line of output
 
 
@@ -33,6 +34,8 @@ def title(call: Block, look: Look) -> list[Text]:
         return _command_title(given, look)
     if name == "bash" and isinstance(given.get("stop"), str):
         return [Text.assemble(("bash", STRONG), " stop ", one_line(given["stop"], 40))]
+    if name == "fork" and isinstance(given.get("tasks"), list):
+        return [Text.assemble(("fork", STRONG), f" into {len(given['tasks'])}")]
     path = given.get("path")
     if isinstance(path, str):
         return [Text.assemble((one_line(name, 40), STRONG), " ", one_line(path), (_span(given), FAINT))]
@@ -115,11 +118,9 @@ def _read_size(result: ToolResult) -> str:
 def _preview(
     result: ToolResult, heard: Sequence[str], look: Look, before: int, *, failed: bool
 ) -> list[RenderableType]:
-    if result.name == "read" and not failed:
+    if result.name in QUIET and not failed:
         return []
     lines = [line for line in (heard or command_lines(text_of(result.content).strip("\n"))) if line.strip()]
-    if result.name in {"write", "edit"} and not failed:
-        return []
     limit = SHOWN_BAD if failed else SHOWN_OK
     shown = lines[-limit:] if result.name == "bash" or heard else lines[:limit]
     out: list[RenderableType] = [_output_line(text, look) for text in shown]

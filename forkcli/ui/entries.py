@@ -6,6 +6,7 @@ from rich.text import Text
 
 from forkcli.core import entries as e
 from forkcli.errors import ForkError
+from forkcli.ui.family import family_item
 from forkcli.ui.figures import count
 from forkcli.ui.fold import hang
 from forkcli.ui.item import Item
@@ -25,20 +26,24 @@ def item_of(body: e.Body, look: Look) -> Item | None:
     if note is not None:
         return Item(Text(f"{look.dot} {note}", FAINT), dense=True)
     match body:
-        case e.Prompt(text=text):
-            return Item(said(text, look))
-        case e.Message(sender="user", text=text):
-            return Item(said(text, look, look.steer))
-        case e.Message():
-            return _message(body, look)
+        case e.Prompt() | e.Message():
+            return _spoken(body, look)
         case e.Approval():
             return _approval(body, look)
+        case e.Fork() | e.Report() | e.Merge():
+            return family_item(body, look)
         case e.Failure(sentence=sentence):
             return Item(failure_text(sentence, (), look))
         case e.Interrupt():
             return _interrupt(body, look)
         case _:
             return None
+
+
+def _spoken(body: e.Prompt | e.Message, look: Look) -> Item:
+    if isinstance(body, e.Message):
+        return Item(said(body.text, look, look.steer)) if body.sender == "user" else _message(body, look)
+    return Item(said(body.text, look))
 
 
 def _note(body: e.Body, look: Look) -> str | None:

@@ -36,11 +36,24 @@ class _Call:
 
 
 @dataclass(slots=True)
-class _Turn:
-    since: float
+class _Sum:
+    steps: int = 0
     usage: e.Usage = field(default_factory=e.Usage)
     cost: float | None = None
-    steps: int = 0
+
+    def add(self, usage: e.Usage, cost: float | None, steps: int = 0) -> None:
+        self.steps += steps
+        self.usage = self.usage.plus(usage)
+        if cost is not None:
+            self.cost = (self.cost or 0.0) + cost
+
+
+@dataclass(slots=True)
+class _Turn:
+    since: float
+    own: _Sum = field(default_factory=_Sum)
+    reports: int = 0  # of forks that ended in it
+    theirs: _Sum = field(default_factory=_Sum)
     told: bool = False  # how it ended has been said by an entry
 
 
@@ -56,6 +69,7 @@ class Feed:
         self._thought = ""
         self._blocks: dict[str, Block] = {}  # calls asked for and not yet answered, by id
         self._calls: dict[str, _Call] = {}  # calls that run
+        self._ordered: set[str] = set()  # calls of which the order and the reports are shown instead of their results
         self._retry: tuple[float, ev.RetryWait] | None = None
         self._turn: _Turn | None = None
         self._phase = ""
@@ -103,7 +117,7 @@ class Feed:
         return self._turn
 
     def _step(self) -> None:
-        self._begin().steps += 1
+        self._begin().own.steps += 1
         self._streamed, self._thought, self._retry = False, "", None
         self._phase = "waiting for the model"
 
@@ -149,7 +163,15 @@ class Feed:
             case e.Assistant():
                 return self._answer(body)
             case e.ToolResult():
-                return [self._result(body)]
+                return self._result(body)
+            case e.Fork(call=call):
+                self._ordered.add(call or "")
+                return self._one(body)
+            case e.Report():
+                if self._turn is not None:
+                    self._turn.reports += 1
+                    self._turn.theirs.add(body.usage, body.cost_usd, body.steps)
+                return self._one(body)
             case e.Failure() | e.Interrupt():
                 if self._turn is not None:
                     self._turn.told = True
@@ -163,9 +185,7 @@ class Feed:
 
     def _answer(self, body: e.Assistant) -> list[Item]:
         if self._turn is not None:
-            self._turn.usage = self._turn.usage.plus(body.usage)
-            if body.cost_usd is not None:
-                self._turn.cost = (self._turn.cost or 0.0) + body.cost_usd
+            self._turn.own.add(body.usage, body.cost_usd)
         self._blocks.update((str(call.get("id")), call) for call in calls_of(body.content))
         items = self._flush()
         if not self._streamed and (text := text_of(body.content)).strip():
@@ -176,13 +196,15 @@ class Feed:
     def _flush(self) -> list[Item]:
         return self._prose(self._splitter.end())
 
-    def _result(self, body: e.ToolResult) -> Item:
+    def _result(self, body: e.ToolResult) -> list[Item]:
         call = self._calls.pop(body.call, None)
         block = self._blocks.pop(body.call, None) or (call.block if call else None)
         lines = _lines(call.heard) if call else []
+        if body.call in self._ordered and not body.is_error:
+            return []
         heard = lines[-HEARD_LINES:]
         before = len(lines) - len(heard) + (call.dropped if call else 0)
-        return finished(block, body, heard, self._look, before=before)
+        return [finished(block, body, heard, self._look, before=before)]
 
     def _ended(self, event: ev.TurnEnded) -> list[Item]:
         items = self._flush()
@@ -192,19 +214,24 @@ class Feed:
         self._retry, self._phase, self._thought = None, "", ""
         if event.status != "done" and event.sentence and not (turn and turn.told):
             items.append(Item(failure_text(event.sentence, (), self._look)))
-        if turn is not None and turn.steps:
+        if turn is not None and turn.own.steps:
             items.append(Item(self._summary(turn)))
         return items
 
     def _summary(self, turn: _Turn) -> Text:
-        usage = turn.usage
-        parts = [count(turn.steps, "step"), seconds(self._clock() - turn.since)]
+        lines = [self._sums(turn.own, [count(turn.own.steps, "step"), seconds(self._clock() - turn.since)])]
+        if turn.reports:
+            lines.append(self._sums(turn.theirs, [count(turn.reports, "fork"), count(turn.theirs.steps, "step")]))
+        return Text("\n".join(lines), FAINT)
+
+    def _sums(self, of: _Sum, parts: list[str]) -> str:
+        usage = of.usage
         if usage.prompt_tokens:
             cached = f", {share(usage.cache_share)} cached" if usage.cache_read_input_tokens else ""
             parts.append(f"{tokens(usage.prompt_tokens)} in{cached}, {tokens(usage.output_tokens)} out")
-        if turn.cost is not None:
-            parts.append(dollars(turn.cost))
-        return Text(self._look.sep.join(parts), FAINT)
+        if of.cost is not None:
+            parts.append(dollars(of.cost))
+        return self._look.sep.join(parts)
 
     # --- what is unfinished ---
 

@@ -24,7 +24,8 @@ class Hanging:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """The rows."""
-        room = max(LEAST, options.max_width - cell_len(self.first.plain))
+        prefix = max(cell_len(self.first.plain), cell_len(self.further.plain))
+        room = max(LEAST, options.max_width - prefix)
         rows = cut(self.body, room) if self.exact else self.body.wrap(console, room, overflow="fold")
         for number, row in enumerate(rows):
             row.no_wrap, row.overflow = True, "ignore"

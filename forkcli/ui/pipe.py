@@ -51,6 +51,7 @@ class Pipe:
         self._clock = clock
         self._began = clock()
         self._session = ""
+        self._agent = MAIN
         self._tally = Tally()
         self._end = TurnEnded(MAIN, "failed", "the turn did not end")
         self._finished = False
@@ -66,7 +67,8 @@ class Pipe:
         **more: str | bool | None,
     ) -> None:
         """Say what runs: `more` are further facts of the `system/init` object (effort, access, sandbox, version, …)."""
-        self._session = session
+        self._session, self._agent = session, agent
+        self._tally.root = agent
         facts = {"cwd": cwd, "model": model, "tools": list(tools), **more}
         self._stream({"type": "system", "subtype": "init", "agent": agent, **facts})
         self._progress.begin(session, model, str(more.get("sandbox") or ""))
@@ -79,17 +81,17 @@ class Pipe:
                 if self._form == "stream-json":
                     for value in wire(entry):
                         self._stream({**value, "agent": agent})
-                self._progress.entry(entry.body)
-            case CallStarted(call=call):
-                self._progress.call(call)
+                self._progress.entry(entry.body, "" if agent == self._agent else agent)
+            case CallStarted(agent=agent, call=call):
+                self._progress.call(call, "" if agent == self._agent else agent)
             case RetryWait(agent=agent, seconds=seconds, attempt=attempt, reason=reason):
                 retry = {"attempt": attempt, "retry_delay_ms": round(seconds * 1000), "error": reason}
                 self._stream({"type": "system", "subtype": "api_retry", "agent": agent, **retry})
                 self._progress.retry(seconds, attempt, reason)
             case Warned(agent=agent, text=text):
                 self._stream({"type": "system", "subtype": "warning", "agent": agent, "text": text})
-                self._progress.warn(text)
-            case TurnEnded(agent=agent) if agent == MAIN:
+                self._progress.warn(text, "" if agent == self._agent else agent)
+            case TurnEnded(agent=agent) if agent == self._agent:
                 self._end = event
 
     def finish(self, status: TurnStatus | None = None, sentence: str = "") -> int:
@@ -98,7 +100,7 @@ class Pipe:
             return EXIT_CODES[self._end.status]
         self._finished = True
         if status is not None:
-            self._end = TurnEnded(MAIN, status, sentence)
+            self._end = TurnEnded(self._agent, status, sentence)
         if self._form == "text":
             self._write(self._progress.clean(self._tally.answer))
             self._progress.end(self._end, self._tally, self._clock() - self._began, self._session)
@@ -111,12 +113,12 @@ class Pipe:
         return {
             **_outcome(subtype_of(end), end.sentence if end.status != "done" else None, tally.answer),
             "session_id": self._session,
-            "agent": MAIN,
+            "agent": self._agent,
             "num_turns": tally.steps,
             "duration_ms": round((self._clock() - self._began) * 1000),
             "total_cost_usd": tally.cost_usd,
             "usage": tally.usage,
-            "agents": tally.rows({MAIN: end.status}),
+            "agents": tally.rows({self._agent: end.status}),
         }
 
     def _stream(self, value: dict[str, Any]) -> None:

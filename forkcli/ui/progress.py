@@ -8,6 +8,7 @@ from typing import TextIO
 from forkcli.core import entries as e
 from forkcli.core.events import TurnEnded
 from forkcli.core.messages import Block, calls_of, text_of
+from forkcli.core.reports import facts_of, files_of
 from forkcli.ui import figures
 from forkcli.ui.sanitize import one_line, sanitize
 from forkcli.ui.tally import Tally
@@ -29,23 +30,27 @@ class Progress:
         if self._verbose:
             self._say(f"session {session}, model {model}, sandbox: {sandbox or 'unknown'}")
 
-    def call(self, call: Block) -> None:
-        """A tool call begins."""
+    def call(self, call: Block, of: str = "") -> None:
+        """A tool call begins; `of` names the fork that makes it."""
         if not self._quiet:
-            self._say(f"- {summary(call)}")
+            self._say(f"- {_named(of)}{summary(call)}")
 
-    def entry(self, body: e.Body) -> None:
+    def entry(self, body: e.Body, of: str = "") -> None:
         """Something was recorded: failed calls are shown, and when asked to say more also what was said between."""
         if self._quiet:
             return
         match body:
             case e.ToolResult(is_error=is_error, facts=facts, content=content) if is_error or facts.exit_code:
                 said = f"exit {facts.exit_code}" if facts.exit_code else text_of(content).strip().split("\n", 1)[0]
-                self._say(f"  {said}")
+                self._say(f"  {_named(of)}{said}")
             case e.Assistant(content=content) if self._verbose and calls_of(content):
                 text = text_of(content)
                 if text:
-                    self._say(text, lines=True)
+                    self._say(_named(of) + text, lines=True)
+            case e.Report():
+                self._say(f"- {body.agent} {facts_of(body)}", width=SENTENCE)
+            case e.Merge() if body.outcome != "nothing":
+                self._say(f"  {body.agent} {files_of(body)}", width=SENTENCE)
             case e.Message(sender=sender, text=text):
                 self._say(f"message from {sender}: {text.split(chr(10), 1)[0]}")
 
@@ -54,9 +59,9 @@ class Progress:
         if not self._quiet:
             self._say(f"{reason}; attempt {attempt + 1} in {figures.seconds(seconds)}", width=SENTENCE)
 
-    def warn(self, text: str) -> None:
+    def warn(self, text: str, of: str = "") -> None:
         """Something a person should know, in every format."""
-        self._say(f"warning: {text}", width=SENTENCE)
+        self._say(f"warning: {_named(of)}{text}", width=SENTENCE)
 
     def end(self, end: TurnEnded, tally: Tally, seconds: float, session: str) -> None:
         """How the turn ended, and where it can be gone on with."""
@@ -80,6 +85,10 @@ class Progress:
             self._quiet = True
 
 
+def _named(agent: str) -> str:
+    return f"{agent}: " if agent else ""
+
+
 def summary(call: Block) -> str:
     """A call in a few words: the tool and what it is about."""
     name, args = str(call.get("name", "?")), call.get("input")
@@ -87,4 +96,6 @@ def summary(call: Block) -> str:
     for key in ("command", "path", "stop"):
         if isinstance(given.get(key), str):
             return f"{name} {given[key].strip()}"
+    if name == "fork" and isinstance(given.get("tasks"), list):
+        return f"fork into {len(given['tasks'])}"
     return " ".join([name, *(f"{key}={value}" for key, value in given.items())])

@@ -95,7 +95,7 @@ class Repl:
         """Something happened in the session."""
         if isinstance(event, ev.Appended) and isinstance(event.entry.body, e.Prompt):
             self._accepted = True
-        if isinstance(event, ev.TurnEnded):
+        if isinstance(event, ev.TurnEnded) and event.agent == self._stage.shown_agent:
             self._ended = event.status
         items = self._stage.on(event)
         if items and not _is_own(event):

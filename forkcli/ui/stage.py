@@ -10,6 +10,7 @@ from rich.text import Text
 from forkcli.core import entries as e
 from forkcli.core import events as ev
 from forkcli.ui.console import Line, Paper
+from forkcli.ui.crowd import Crowd
 from forkcli.ui.errand import Errand
 from forkcli.ui.feed import Feed
 from forkcli.ui.fold import hang
@@ -34,24 +35,28 @@ class Stage:
         self._clock = clock
         self._paper = Paper(look.colours)
         self._feeds: dict[str, Feed] = {}
+        self._crowd = Crowd(look, clock)
         self._named: str | None = None  # whose name was printed last
         self._streaming: tuple[str, int, list[Line]] = ("", 0, [])
 
     @property
     def busy(self) -> bool:
         """Whether anything moves."""
-        return self.errand is not None or any(feed.busy for feed in self._feeds.values())
+        return self.errand is not None or self._crowd.busy or any(feed.busy for feed in self._feeds.values())
 
     def on(self, event: ev.Event) -> list[Item]:
         """Take an event in; what it finished."""
         match event:
             case ev.Appended(entry=e.Entry(body=e.Message(sender="user", text=text))):
                 self.pending.delivered(text)
-        return self._named_items(event.agent, self._feed(event.agent).on(event))
+        if event.agent != self.shown_agent:
+            return self._crowd.on(event)
+        return self._feed(event.agent).on(event)
 
     def past(self, entries: Iterable[e.Entry], agent: str) -> list[Item]:
         """Entries from before, as if this screen had been there; what they leave open is remembered."""
         feed = self._feeds[agent] = Feed(self._look, self._clock, markdown)
+        self._crowd.leave(agent)
         items = [item for entry in entries for item in feed.replay(entry.body)]
         return self._named_items(agent, items)
 
@@ -60,11 +65,11 @@ class Stage:
         rows: list[Line] = []
         thoughts: list[Line] = []
         under: list[Text] = []
-        for agent, feed in self._feeds.items():
-            if agent == self.shown_agent:
-                rows = self._streamed(feed.streaming, width)
-                thoughts = self._folded(feed.thought, width)
-            under += [self._prefixed(agent, line) for line in feed.live(spin, asking=self.asking)]
+        feed = self._feed(self.shown_agent)
+        rows = self._streamed(feed.streaming, width)
+        thoughts = self._folded(feed.thought, width)
+        under += feed.live(spin, asking=self.asking)
+        under += self._crowd.lines(spin)
         if self.errand is not None and not self.asking:
             under += self.errand.lines(self._clock(), self._look, spin)
         under += self.pending.lines(self._look, running=self.busy)
@@ -96,11 +101,6 @@ class Stage:
     def _row(self, text: Text, width: int) -> list[Line]:
         text.no_wrap, text.overflow = True, "ellipsis"
         return self._paper.lines(text, width)
-
-    def _prefixed(self, agent: str, line: Text) -> Text:
-        if agent == self.shown_agent:
-            return line
-        return Text.assemble((f"{one_line(agent, 12)} ", STRONG), line)
 
     def _named_items(self, agent: str, items: list[Item]) -> list[Item]:
         """The items, after the agent's name where it is another than the last one's."""

@@ -25,6 +25,14 @@ from forkcli.ui.sanitize import one_line, sanitize
 
 GAP = "  "
 NARROW = 72  # columns; below it a list drops what matters least
+_FILES = {
+    "in_place": "changed",
+    "own": "changed in its own copy",
+    "merged": "merged",
+    "nothing": "changed",
+    "kept": "kept, not merged",
+    "conflict": "in conflict, not merged",
+}
 _UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB")
 
 
@@ -47,11 +55,13 @@ def tree(view: TreeView, width: int | None) -> str:
         indent = "  " * depth
         facts = [row.agent, row.state, count(row.steps, "step"), _tokens(row)]
         facts += [] if row.cost_usd is None else [dollars(row.cost_usd)]
+        if row.parent and row.first_cache_share is not None:
+            facts.append(f"{share(row.first_cache_share)} cached at first")
         out.append(_fit(indent + GAP.join(facts), width) + "\n")
         if row.task:
             out.append(_fit(f"{indent}  {row.task}", width) + "\n")
         if row.files.changed:
-            out.append(_fit(f"{indent}  changed: {', '.join(row.files.changed)}", width) + "\n")
+            out.append(_fit(f"{indent}  {_FILES[row.files.state]}: {', '.join(row.files.changed)}", width) + "\n")
     return "".join(out)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from forkcli.core.entries import Assistant, Body, Prompt, Usage
+from forkcli.core.entries import Assistant, Body, Prompt, Report, Usage
 from forkcli.core.ids import MAIN, AgentId
 from forkcli.core.messages import calls_of, text_of
 
@@ -26,15 +26,19 @@ class Tally:
     """The sums of a run, over all its agents."""
 
     def __init__(self) -> None:
-        self.answer = ""  # the root agent's newest text
+        self.root = MAIN  # the agent that the prompt goes to
+        self.answer = ""  # its newest text
         self._goes_on = False
         self._rows: dict[AgentId, _Row] = {}
+        self._states: dict[AgentId, str] = {}  # of children, as their reports say
 
     def add(self, agent: AgentId, body: Body) -> None:
         """Count one entry."""
+        if isinstance(body, Report):
+            self._states[body.agent] = body.status
         if isinstance(body, Assistant):
             self._count(self._rows.setdefault(agent, _Row()), body)
-        if agent == MAIN:
+        if agent == self.root:
             self._listen(body)
 
     @property
@@ -61,7 +65,7 @@ class Tally:
         return [
             {
                 "agent": agent,
-                "state": states.get(agent, "done"),
+                "state": states.get(agent) or self._states.get(agent, "stopped"),
                 "steps": row.steps,
                 "usage": asdict(row.usage),
                 "cost_usd": row.cost_usd,

@@ -25,6 +25,19 @@ def wire(entry: e.Entry) -> Iterator[dict[str, Any]]:
             yield {"type": "system", "subtype": "notice", "text": text}
         case e.ModelChange(model=model, effort=effort):
             yield {"type": "system", "subtype": "model", "model": model, "effort": effort}
+        case e.Fork(children=children, from_seq=at):
+            tasks = [asdict(child) for child in children]
+            yield {"type": "fork", "at": at, "children": tasks, "wait": entry.body.wait}
+        case e.Report() as report:
+            yield {"type": "report", **{("from" if k == "agent" else k): v for k, v in asdict(report).items()}}
+        case e.Merge() as merge:
+            yield {
+                "type": "system",
+                "subtype": "merge",
+                "from": merge.agent,
+                "outcome": merge.outcome,
+                "paths": merge.paths,
+            }
         case e.Failure(kind=kind, sentence=sentence, status=status):
             yield {"type": "error", "subtype": kind, "error": sentence, "status": status}
         case e.Interrupt(by=by, reason=reason):

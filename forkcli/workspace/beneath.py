@@ -77,12 +77,14 @@ def walk_beneath(base: int, path: bytes, flags: int) -> int:
     """What `open_beneath` does, one component at a time."""
     if path.startswith(b"/"):
         raise _leads_out(path)
-    todo = [part for part in path.split(b"/") if part not in {b"", b"."}][::-1]
+    todo = _steps(path)
     stack = [os.dup(base)]
     links = 0
     try:
         while todo:
             part = todo.pop()
+            if part == b".":
+                continue  # what came before it was opened as a directory
             if part == b"..":
                 os.close(stack.pop())
                 if not stack:
@@ -97,11 +99,18 @@ def walk_beneath(base: int, path: bytes, flags: int) -> int:
             links += 1
             if target.startswith(b"/") or links > _MAX_LINKS:
                 raise _leads_out(path) if links <= _MAX_LINKS else OSError(errno.ELOOP, os.strerror(errno.ELOOP))
-            todo += [piece for piece in target.split(b"/") if piece not in {b"", b"."}][::-1]
+            todo += _steps(target)
         return os.open(b".", flags | os.O_CLOEXEC, dir_fd=stack[-1])
     finally:
         for fd in stack:
             os.close(fd)
+
+
+def _steps(path: bytes) -> list[bytes]:
+    """The components, last one first. A `.` or a slash at the end stays as a `.`: before it stands a directory."""
+    parts = [part for part in path.split(b"/") if part not in {b"", b"."}]
+    ends_in_directory = path.endswith((b"/", b"/."))
+    return [*([b"."] if ends_in_directory and parts else []), *reversed(parts)]
 
 
 def _link(directory: int, name: bytes) -> bytes | None:

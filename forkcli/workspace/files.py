@@ -7,7 +7,7 @@ It never follows a path out of these, never opens a device or a pipe for its con
 import errno
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
@@ -31,9 +31,10 @@ _MOST_NAMES = 100_000
 class Files:
     """The files beneath some directories, the first of which is the project's root."""
 
-    def __init__(self, roots: Iterable[Path]) -> None:
+    def __init__(self, roots: Iterable[Path], seen: Mapping[Path, Path] | None = None) -> None:
+        """`seen` says where a root is visible to this process, when that is not at its own path."""
         self.roots = tuple(roots)
-        self._bases = {root: _open_root(root) for root in self.roots}
+        self._bases = {root: _open_root((seen or {}).get(root, root)) for root in self.roots}
 
     @property
     def root(self) -> Path:
@@ -44,6 +45,10 @@ class Files:
         """Give the descriptors back; using it afterwards is a mistake."""
         while self._bases:
             os.close(self._bases.popitem()[1])
+
+    def root_of(self, path: str) -> Path:
+        """The root or added directory that holds a path. Raises ForkError when none does."""
+        return self._locate(path)[0]
 
     def relative(self, path: str) -> str:
         """`path` relative to the root where it is beneath it, absolute where it is beneath another, else as given."""

@@ -9,13 +9,15 @@ import os
 import select
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping
+import threading
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from forkcli.errors import ForkError
 from forkcli.workspace.looking import is_real_dir
 
 _READY_S = 5.0
+_CLOSE_S = 0.05
 # Places that a sandbox covers anyway: one of them can carry the agent's /tmp in the holder's own view.
 _SCRATCH_PLACES = (Path("/var/tmp"), Path("/tmp"))
 
@@ -54,20 +56,38 @@ class Holder:
         return (self._nsenter, "-t", str(self.pid), *namespaces, "--preserve-credentials", "--")
 
     def close(self) -> None:
-        """End it. What runs in its namespaces keeps them until its own end."""
+        """End it. What runs in its namespaces keeps them until its own end.
+
+        An overlay that is unmounted has its whole file system written to disk first, which can take seconds on a busy
+        machine: after a moment that is left to happen by itself.
+        """
         for stream in (self._process.stdin, self._process.stdout):
             if stream is not None:
                 stream.close()
         self._process.kill()
-        self._process.wait()
+        try:
+            self._process.wait(_CLOSE_S)
+        except subprocess.TimeoutExpired:
+            threading.Thread(target=self._process.wait, name="reap a holder", daemon=True).start()
 
 
 def start_holder(
-    nsenter: str, waiter: str, scratch: Path | None, environ: Mapping[str, str], timeout_s: float = _READY_S
+    nsenter: str,
+    waiter: str,
+    scratch: Path | None,
+    environ: Mapping[str, str],
+    timeout_s: float = _READY_S,
+    *,
+    steps: Sequence[str] = (),
+    enter: Sequence[str] = (),
 ) -> Holder:
-    """Start a holder and wait until it is ready. Raises ForkError saying in a phrase why it cannot be had."""
+    """Start a holder and wait until it is ready. Raises ForkError saying in a phrase why it cannot be had.
+
+    `steps` is what it mounts, in the words of holder_child.py; `enter` the argv prefix that enters the namespaces in
+    which it makes its own, if these are not fork's.
+    """
     child = Path(__file__).with_name("holder_child.py")
-    argv = [sys.executable, "-I", "-S", "-B", str(child), str(scratch or ""), waiter]
+    argv = [*enter, sys.executable, "-I", "-S", "-B", str(child), str(scratch or ""), waiter, *steps]
     try:
         process = subprocess.Popen(
             argv,

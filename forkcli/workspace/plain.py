@@ -12,6 +12,7 @@ from pathlib import Path
 from forkcli.engine.ports import Command
 from forkcli.errors import ForkError
 from forkcli.workspace.containment import Containment
+from forkcli.workspace.files import Files
 from forkcli.workspace.process import OnOutput, Running
 from forkcli.workspace.sandbox import sandbox_argv
 from forkcli.workspace.shared import BaseWorkspace, checked_script
@@ -20,9 +21,20 @@ from forkcli.workspace.shared import BaseWorkspace, checked_script
 class PlainWorkspace(BaseWorkspace):
     """The project's own files. Made by `open_workspace`."""
 
-    def __init__(self, roots: Sequence[Path], environ: Mapping[str, str], containment: Containment | None) -> None:
-        super().__init__(roots, environ)
+    def __init__(
+        self,
+        roots: Sequence[Path],
+        environ: Mapping[str, str],
+        containment: Containment | None,
+        files: Files | None = None,
+    ) -> None:
+        super().__init__(roots, environ, files)
         self._containment = containment
+
+    @property
+    def containment(self) -> Containment | None:
+        """The sandbox, None when it is switched off."""
+        return self._containment
 
     @property
     def known(self) -> bool:

@@ -28,8 +28,8 @@ Wrap = Callable[[list[str]], list[str]]
 class BaseWorkspace:
     """Files beneath some roots, and commands in a shell."""
 
-    def __init__(self, roots: Sequence[Path], environ: Mapping[str, str]) -> None:
-        self._files = Files(roots)
+    def __init__(self, roots: Sequence[Path], environ: Mapping[str, str], files: Files | None = None) -> None:
+        self._files = files or Files(roots)
         self._environ = dict(environ)
         self._running: set[Running] = set()
 
@@ -42,6 +42,11 @@ class BaseWorkspace:
     def roots(self) -> tuple[Path, ...]:
         """The root and the added directories."""
         return self._files.roots
+
+    @property
+    def environ(self) -> Mapping[str, str]:
+        """The user's environment, from which those of commands are made."""
+        return self._environ
 
     def relative(self, path: str) -> str:
         """`path` as it is shown: relative to the root where it is beneath it."""
@@ -84,7 +89,7 @@ class BaseWorkspace:
                     shell,
                     command.script,
                     command.cwd,
-                    str(self.root),
+                    str(self._home),
                     report_fd,
                     script_fd=script_fd,
                     limited=contained,
@@ -93,7 +98,7 @@ class BaseWorkspace:
 
         # a contained command is found by its namespace; a mark in its environment would only tell it that it has one
         environment = dict(env) if contained else {**env, survivors.MARK: mark}
-        spawn = Spawn(argv, environment, "/" if contained else str(self.root), contained, mark, fds, command.timeout_s)
+        spawn = Spawn(argv, environment, "/" if contained else str(self._home), contained, mark, fds, command.timeout_s)
         running = await process.start(spawn, Output(command.spool, at_once=command.spool_at_once), on_output)
         self._running = {other for other in self._running if not other.done} | {running}
         return running
@@ -102,6 +107,11 @@ class BaseWorkspace:
         """Start a command that nothing contains: with the user's environment and everything the user may do."""
         env = own_environment(self._environ, self.roots)
         return await self._launch(command, on_output, list, env, (), contained=False)
+
+    @property
+    def _home(self) -> Path:
+        """Where a shell stands when its own directory is gone."""
+        return self.root
 
     def _shell(self) -> str:
         shell = find_program("bash", self.roots, self._environ)

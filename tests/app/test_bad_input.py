@@ -67,7 +67,7 @@ def test_an_agent_that_is_not_there_is_named_with_those_that_are(desk: Desk, ser
     desk.run("-p", "first")
     done = desk.run("-c", "--agent", "f7", "-p", "hello")
     assert done.code == 1
-    assert "no agent `f7`" in one_sentence(done.stderr)
+    assert "no agent 'f7'" in one_sentence(done.stderr)
     assert "main" in done.stderr
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from forkcli.app.assembly import surroundings
+from forkcli.app.crew import Surroundings
 from forkcli.app.late import LateDriver
 from forkcli.app.parts import NobodyToAsk
-from forkcli.app.session import Surroundings
 from forkcli.config import Settings
 from forkcli.core.events import Event
 from forkcli.errors import ForkError

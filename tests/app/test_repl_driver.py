@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from forkcli.app.crew import Surroundings
 from forkcli.app.driver import ReplDriver
 from forkcli.app.parts import NobodyToAsk, build_model, patience
-from forkcli.app.session import Surroundings, resume_session
+from forkcli.app.session import resume_session
 from forkcli.app.slashes import slashes_for
 from forkcli.config import Settings
 from forkcli.core.entries import Message, Notice

@@ -32,7 +32,7 @@ def result(text: str = "done") -> Block:
     return tool_result_block("t1", [text_block(text)], is_error=False)
 
 
-def request(*messages: Message, pins: tuple[int, ...] = (), **options: Any) -> ModelRequest:
+def request(*messages: Message, pins: tuple[tuple[int, int], ...] = (), **options: Any) -> ModelRequest:
     context = Context(options.pop("system", SYSTEM), options.pop("tools", TOOLS), messages)
     return ModelRequest(context, options.pop("model", "opus"), options.pop("effort", None), 1000, pins)
 
@@ -73,17 +73,25 @@ def test_the_previous_tail_is_found_before_several_user_messages() -> None:
 
 def test_a_pin_is_marked_besides() -> None:
     turns = [m for _ in range(4) for m in (user("q"), answer("a"))]
-    sent = body(request(*turns, user("last"), pins=(2,)))
+    sent = body(request(*turns, user("last"), pins=((2, -1),)))
     assert marked(sent) == [("system", 0, 1), ("messages", 2, 0), ("messages", 6, 0), ("messages", 8, 0)]
 
 
-@given(st.lists(st.integers(-3, 12), max_size=6), st.integers(0, 5), st.booleans())
-def test_there_are_never_more_than_four_marks(pins: list[int], turns: int, bare: bool) -> None:
+PLACES = st.tuples(st.integers(-3, 12), st.integers(-3, 3))
+
+
+@given(st.lists(PLACES, max_size=6), st.integers(0, 5), st.booleans())
+def test_there_are_never_more_than_four_marks(pins: list[tuple[int, int]], turns: int, bare: bool) -> None:
     messages = [m for _ in range(turns) for m in (user("q"), answer(THINKING, "a"))]
     asked = request(*messages, user("last"), pins=tuple(pins), system=() if bare else SYSTEM)
     places = marked(body(asked))
     assert 2 <= len(places) <= 4
     assert ("messages", len(messages), 0) in places
+
+
+def test_two_blocks_of_one_message_can_be_marked() -> None:
+    sent = body(request(user("q"), answer("a"), user("shared", "own"), pins=((2, 0),)))
+    assert marked(sent)[-2:] == [("messages", 2, 0), ("messages", 2, 1)]
 
 
 def test_thinking_and_empty_text_are_never_marked() -> None:

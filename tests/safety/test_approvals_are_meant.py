@@ -10,9 +10,9 @@ import pytest
 from rich.console import Console
 from safety_kit import KEY
 
+from forkcli.app.crew import Surroundings
 from forkcli.app.driver import ReplDriver
 from forkcli.app.parts import build_model, patience
-from forkcli.app.session import Surroundings
 from forkcli.config import Settings
 from forkcli.core.entries import ToolFacts, ToolResult
 from forkcli.core.ids import MAIN, CallId

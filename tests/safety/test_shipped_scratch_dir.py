@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from safety_kit import Strike, run_fork
 
-from forkcli.app.session import _next_job
+from forkcli.app.crew import _next_job
 from forkcli.commands.clean import leftovers, remove
 from forkcli.commands.show import first_prompt
 from forkcli.commands.tell import tell

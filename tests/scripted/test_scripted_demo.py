@@ -1,64 +1,17 @@
 """The demo's project has a real bug, and its script claims only what the tools have shown."""
 
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from scripted_wire import Json, ask, assistant, events, result, sdk, user
+from demo_kit import TOOLS, answer, called, git, last, run, tools
+from scripted_wire import ask, assistant, events, result, sdk, user
 
 from forkcli.errors import ForkError
 from forkcli.models.scripted import ScriptedServer
 from forkcli.models.scripted.demo import DEMO_PROMPT, TOKENS_PER_S, Outcome, demo_script, make_project, read_test_run
 from forkcli.models.scripted.script import calls_of
-
-Tool = Callable[..., tuple[str, bool]]
-TOOLS = [{"name": name, "input_schema": {"type": "object"}} for name in ("bash", "read", "write", "edit")]
-
-
-def git(folder: Path, *words: str) -> str:
-    return subprocess.run(["git", *words], cwd=folder, capture_output=True, text=True, check=True).stdout
-
-
-def tools(folder: Path, **replaced: Tool) -> dict[str, Tool]:
-    """The smallest tools that a model could have; they really work on the folder."""
-
-    def bash(command: str) -> tuple[str, bool]:
-        command = command.replace("python3", sys.executable)
-        done = subprocess.run(command, shell=True, cwd=folder, capture_output=True, text=True, check=False)
-        return f"{done.stdout}{done.stderr}[exit code {done.returncode}]", False
-
-    def read(path: str) -> tuple[str, bool]:
-        lines = (folder / path).read_text().splitlines()
-        return "\n".join(f"{n:>6}\t{line}" for n, line in enumerate(lines, 1)), False
-
-    def edit(path: str, old_str: str, new_str: str) -> tuple[str, bool]:
-        text = (folder / path).read_text()
-        assert text.count(old_str) == 1
-        (folder / path).write_text(text.replace(old_str, new_str))
-        return f"edited {path}", False
-
-    return {"bash": bash, "read": read, "edit": edit, **replaced}
-
-
-def run(folder: Path, prompt: str = DEMO_PROMPT, **replaced: Tool) -> list[Json]:
-    """Play the demo without a server until it calls no tool any more; the messages."""
-    have, script, messages = tools(folder, **replaced), demo_script(), [user("<session/>", prompt)]
-    for _ in range(10):
-        content = list(script(ask(*messages, tools=TOOLS)).content)
-        messages.append(assistant(*content))
-        calls = calls_of(content)
-        if not calls:
-            return messages
-        answers = [(call["id"], have[call["name"]](**call["input"])) for call in calls]
-        messages.append(user(*(result(name, text, is_error=bad) for name, (text, bad) in answers)))
-    raise AssertionError("the demo does not end")
-
-
-def last(messages: list[Json]) -> str:
-    return "\n".join(block["text"] for block in messages[-1]["content"])
 
 
 @pytest.fixture
@@ -120,10 +73,10 @@ def test_a_git_that_fails_is_one_sentence(tmp_path: Path, monkeypatch: pytest.Mo
 def test_it_finds_fixes_and_verifies_the_bug(demo: Path) -> None:
     messages = run(demo)
     assert messages[1]["content"][0]["text"].startswith("**I am a script, not a model**")
-    assert len(calls_of(messages[1]["content"])) == 3
-    assert last(messages).startswith("**Fixed.** All 8 tests pass.")
-    assert read_test_run(tools(demo)["bash"]("python3 -m unittest")[0]).passed is True
-    assert git(demo, "diff", "--name-only") == "tally/split.py\n"
+    assert called(messages)[:9] == ["read"] * 6 + ["bash", "edit", "bash"]
+    assert last(messages).startswith("**Done.** The bug is fixed, the three wishes are granted, and all 11 tests pass.")
+    assert read_test_run(tools(demo)["bash"]("python3 -m unittest")[0]) == Outcome(True, 11)
+    assert git(demo, "diff", "--name-only").split() == ["tally/money.py", "tally/split.py", "tests/test_money.py"]
 
 
 def test_each_answer_follows_from_the_request_alone(demo: Path) -> None:
@@ -154,7 +107,9 @@ def test_it_says_so_when_the_edit_is_refused(demo: Path) -> None:
 
 def test_it_has_nothing_to_do_when_all_passes(demo: Path) -> None:
     run(demo)
-    assert "nothing to fix" in last(run(demo))
+    messages = run(demo)
+    assert "nothing to fix" in last(messages)
+    assert "fork" not in called(messages)
 
 
 def test_it_does_not_touch_a_file_that_it_does_not_know(demo: Path) -> None:
@@ -171,7 +126,7 @@ def test_after_the_demo_and_for_other_prompts_it_has_nothing_to_say(demo: Path) 
 
 def test_the_prompt_can_be_given_twice(demo: Path) -> None:
     messages = [*run(demo), user(DEMO_PROMPT)]
-    assert len(calls_of(demo_script()(ask(*messages)).content)) == 3
+    assert len(calls_of(demo_script()(ask(*messages)).content)) == 6
 
 
 @pytest.mark.parametrize(
@@ -194,20 +149,20 @@ def test_an_outcome_is_read_strictly(output: str, outcome: Outcome) -> None:
     assert read_test_run(output) == outcome
 
 
-async def test_the_whole_demo_streams_in_under_eight_seconds(demo: Path) -> None:
-    have, messages = tools(demo), [user(DEMO_PROMPT)]
+async def test_the_main_agent_streams_in_under_ten_seconds(demo: Path) -> None:
+    have, messages = {**tools(demo), "forks": {}}, [user(DEMO_PROMPT)]
     began = time.monotonic()
     with ScriptedServer(demo_script()) as server:
         async with sdk(server) as client:
-            while len(messages) < 20:
+            while len(messages) < 24:
                 await events(client, ask(*messages, tools=TOOLS))
                 content = server.requests[-1].sent
                 messages.append(assistant(*content))
                 if not calls_of(content):
                     break
-                answers = [(c["id"], have[c["name"]](**c["input"])[0]) for c in calls_of(content)]
+                answers = [(c["id"], answer(demo, messages, c, have)[0]) for c in calls_of(content)]
                 messages.append(user(*(result(name, text) for name, text in answers)))
         assert server.refusals == []
-    assert "**Fixed.**" in last(messages)
-    assert 2 < time.monotonic() - began < 8
+    assert "**Done.**" in last(messages)
+    assert 2 < time.monotonic() - began < 10
     assert TOKENS_PER_S > 0

@@ -195,6 +195,8 @@ def test_a_mistake_in_the_users_file_is_one_sentence_that_names_it(
         ({"timeout_s": "-1.0"}, "--timeout"),
         ({"idle_timeout_s": "soon"}, "--idle-timeout"),
         ({"max_cost": "nan"}, "--max-cost"),
+        ({"max_agents": "0"}, "--max-agents"),
+        ({"parallel": "1001"}, "--parallel"),
         ({"base_url": "localhost:80"}, "--base-url"),
         ({"add_dirs": ("nowhere",)}, "--add-dir"),
         ({"model": " "}, "--model"),
@@ -228,4 +230,4 @@ def test_without_a_home_there_is_no_user_file(place: Place) -> None:
 
 def test_inert_keys_are_exactly_those_that_need_no_consent() -> None:
     assert set(INERT) == {"model", "effort", "max_steps", "max_cost", "timeout", "access"}
-    assert set(KEYS) - set(INERT) == {"base_url", "net", "add_dirs", "idle_timeout"}
+    assert set(KEYS) - set(INERT) == {"base_url", "net", "add_dirs", "idle_timeout", "max_agents", "parallel"}

@@ -8,7 +8,7 @@ import pytest
 
 from forkcli.core import entries as e
 from forkcli.core.events import Appended, CallStarted, Event, RetryWait, TurnEnded, Warned
-from forkcli.core.ids import MAIN, CallId, Seq
+from forkcli.core.ids import MAIN, AgentId, CallId, Seq
 from forkcli.errors import ForkError
 from forkcli.ui.jsontext import json_text
 from forkcli.ui.pipe import Pipe, failure
@@ -221,3 +221,21 @@ def test_a_failure_before_the_start_is_a_result_too() -> None:
 
 def test_unknown_prices_are_null_and_never_zero() -> None:
     assert json.loads(played("json", answer("x", cost=None))[0])["total_cost_usd"] is None
+
+
+def test_what_forks_do_is_said_with_their_names_and_what_became_of_it() -> None:
+    f1 = AgentId("f1")
+    order = {"type": "tool_use", "id": "c1", "name": "fork", "input": {"tasks": [{"task": "a"}, {"task": "b"}]}}
+    theirs = {"type": "tool_use", "id": "c2", "name": "bash", "input": {"command": "npm test"}}
+    failed = Appended(f1, e.Entry(Seq(9), "2026-11-22T09:25:00.000Z", result("c2", "no", facts=e.ToolFacts(1))))
+    report, merge = e.Report(f1, "done", "x", 2, USAGE, 0.5, 0.9), e.Merge(f1, "merged", ("a.py", "b.py"))
+    told = [CallStarted(MAIN, order), Warned(f1, "no view"), CallStarted(f1, theirs), failed, report, merge]
+    _, err, _ = played("text", *told, answer("ok"))
+    assert err.splitlines()[:6] == [
+        "- fork into 2",
+        "warning: f1: no view",
+        "- f1: bash npm test",
+        "  f1: exit 1",
+        "- f1 done, 2 steps, 105 tokens, $0.5000, 90.0% of its first request from the cache",
+        "  f1 merged: a.py b.py",
+    ]

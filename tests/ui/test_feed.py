@@ -4,7 +4,6 @@ from ui_fakes import MAIN, answer, appended, call, delta, prompt, result
 
 from forkcli.core import entries as e
 from forkcli.core import events as ev
-from forkcli.core.ids import AgentId
 from forkcli.ui.console import Paper
 from forkcli.ui.item import Item, Roll
 from forkcli.ui.look import Look
@@ -237,14 +236,6 @@ def test_a_long_prompt_is_shown_in_part() -> None:
     assert "› row 0\n  row 1\n" in said
     assert "… 88 more lines" in said
     assert "more characters" in Watched().on(prompt("x" * 9000))
-
-
-def test_other_agents_are_named() -> None:
-    watched = Watched()
-    first = watched.on(ev.Warned(AgentId("f1"), "one"))
-    assert "● f1" in first
-    assert "f1" not in watched.on(ev.Warned(AgentId("f1"), "two"))
-    assert "● main" in watched.on(ev.Warned(MAIN, "three"))
 
 
 def test_the_past_looks_like_the_present_but_nothing_runs() -> None:

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from overlay_kit import Fork, place
 
 from forkcli.engine.ports import Command, CommandEnd
-from forkcli.workspace.base import open_workspace
+from forkcli.workspace.base import ForkWorkspace, open_fork, open_workspace
 from forkcli.workspace.plain import PlainWorkspace
 
 Run = Callable[..., Awaitable[CommandEnd]]
@@ -79,3 +80,21 @@ def alive(needle: str) -> list[int]:
 @pytest.fixture
 def survivors_of() -> Callable[[str], list[int]]:
     return alive
+
+
+@pytest.fixture
+async def fork(project: Path) -> AsyncIterator[Fork]:
+    """Opens forks: `fork("f1", of=…, access=…)`, by default of the main agent."""
+    (project / ".fork/notes").mkdir(parents=True)
+    (project / ".fork/.gitignore").write_text("*\n")
+    main = open_workspace(project, begin=False)
+    opened: list[ForkWorkspace] = []
+
+    def make(name: str, of: PlainWorkspace | None = None, **options: Any) -> ForkWorkspace:
+        opened.append(open_fork(of or main, place(project, name), **options))
+        return opened[-1]
+
+    yield make
+    for one in reversed(opened):
+        await one.close()
+    await main.close()

@@ -18,7 +18,15 @@ GitRunner = Callable[[Sequence[str], Path], None]
 
 _SUFFIX = ".txt"
 _DOT = "dot-"  # stands for the leading dot of a hidden file
-_FIRST = ("README.md", "AGENTS.md", ".gitignore", "tally/__init__.py", "tally/money.py", "tests/__init__.py")
+_FIRST = (
+    "README.md",
+    "AGENTS.md",
+    "WISHES.md",
+    ".gitignore",
+    "tally/__init__.py",
+    "tally/money.py",
+    "tests/__init__.py",
+)
 _COMMITS = (
     ("Read and show amounts", (*_FIRST, "tests/test_money.py")),
     ("Split a bill by weights", ("tally/split.py", "tests/test_split.py")),

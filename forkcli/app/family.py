@@ -1,0 +1,84 @@
+"""The relatives within an open session: moving to another agent, forking the conversation by hand, stopping a child."""
+
+from forkcli.app.crew import fork_rig
+from forkcli.app.session import Session
+from forkcli.core.entries import Checkpoint, Child, Fork, Notice
+from forkcli.core.forking import opening
+from forkcli.core.ids import AgentId, Seq, is_agent_id
+from forkcli.engine.agent import Agent, Stop
+from forkcli.engine.ports import ForkOrder, Task
+from forkcli.errors import ForkError, Kind
+from forkcli.prompts import filled
+from forkcli.store.agent_files import create_agent, open_agent
+
+
+async def fork_task(session: Session, task: str) -> AgentId:
+    """Start a fork of the agent in focus that works on `task` in the background and reports to it; returns its id."""
+    fleet = session.fleet
+    await fleet.order(session.agent, session.rig, None, ForkOrder((Task(task),), wait=False))
+    return next(reversed(session.agent.history.forks))
+
+
+def fork_conversation(session: Session, at: Seq | None = None) -> AgentId:
+    """A new fork of the agent in focus, which is left as it is; the focus moves to the fork. Returns its id.
+
+    It begins at checkpoint `at`, or at the newest entry; its own line 1 says so, nothing else does. Raises ForkError
+    for a number that is no checkpoint.
+    """
+    above = session.agent
+    if at is not None:
+        check_checkpoint(above, at)
+    name = session.fleet.allot(above)
+    begin = at if at is not None else above.history.entries[-1].seq
+    fork = Fork((Child(name, "", above.history.access),), begin, wait=False, merge="none")
+    folder = session.around.scratch.agent_folder(session.id, name)
+    files = create_agent(folder, first_seq=begin + 1)
+    past = above.history.forked(begin)
+    agent = Agent(name, files, past.branch(), above.emit)
+    opened = opening(above.history, past, fork, fork.children[0], "")
+    where = str(folder.relative_to(session.around.settings.project))
+    told = Notice(filled("fork_conversation", agent=name, parent=above.id, folder=where))
+    agent.record(opened.line_one, *opened.answers, told)
+    session.focus(agent, fork_rig(session.around, agent, session.rig.workspace, session.rig))
+    return name
+
+
+def check_checkpoint(agent: Agent, at: Seq) -> None:
+    """Raises ForkError unless `at` is the number of a checkpoint of this agent's."""
+    numbers = [entry.seq for entry in agent.history.entries if isinstance(entry.body, Checkpoint)]
+    if at not in numbers:
+        near = ", ".join(str(number) for number in numbers[-10:]) or "none"
+        raise ForkError(f"{agent.id} has no checkpoint {at}", f"its newest checkpoints: {near}", kind=Kind.USAGE)
+
+
+def go(session: Session, name: str) -> None:
+    """Move the focus to another agent of the session, whatever it does. Raises ForkError for an unknown one."""
+    agent = AgentId(name)
+    known = session.around.scratch.agents(session.id)
+    if not is_agent_id(name) or agent not in known:
+        raise ForkError(f"there is no agent {name!r} in this session", f"its agents: {', '.join(known)}")
+    if agent == session.agent.id:
+        return
+    member = session.fleet.members.get(agent)
+    if member is not None and member.agent is not None and member.rig is not None:
+        session.focus(member.agent, member.rig)
+        return
+    if agent in session.opened:
+        session.focus(*session.opened[agent])
+        return
+    files, history, _ = open_agent(session.around.scratch.agent_folder(session.id, agent))
+    opened = Agent(agent, files, history, session.agent.emit)
+    session.focus(opened, fork_rig(session.around, opened, session.around.workspace, session.rig))
+
+
+def stop_agent(session: Session, name: str) -> bool:
+    """Stop a running agent, as the user; what it has is its report. False if it does not run."""
+    agent = AgentId(name)
+    member = session.fleet.members.get(agent)
+    found = member.agent if member else session.opened.get(agent, (None, None))[0]
+    if agent == session.agent.id:
+        found = session.agent
+    if found is None or found.task is None:
+        return False
+    found.halt(Stop("user"))
+    return True

@@ -1,0 +1,139 @@
+"""The files of forks: what they were at the fork, what a child made of them, and how that comes back to its parent.
+
+All of it goes through the snapshots; the user's git directory is never touched. What cannot be brought together stays
+with the child, and is said.
+"""
+
+import asyncio
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from forkcli.core.entries import Fork, Merge, Report, Snapshot
+from forkcli.core.events import Warned
+from forkcli.core.ids import AgentId, Seq, SessionId
+from forkcli.engine.agent import Agent
+from forkcli.engine.rig import Rig
+from forkcli.errors import ForkError
+from forkcli.workspace.base import ForkWorkspace
+from forkcli.workspace.checkout import checkout
+from forkcli.workspace.project import is_risky_root
+from forkcli.workspace.restore import Place, apply, place_of, recover
+from forkcli.workspace.snapshots import Snapshots
+
+SHOWN = 200  # paths that a merge entry names
+
+
+@dataclass(slots=True)
+class Merging:
+    """The snapshots of one session's agents."""
+
+    scratch: Path
+    project: Path
+    session: SessionId
+    snapshots: Snapshots = field(init=False)
+    bases: dict[tuple[AgentId, Seq], asyncio.Task[str]] = field(default_factory=dict)
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)  # one merge into the project at a time
+
+    def __post_init__(self) -> None:
+        self.snapshots = Snapshots(self.scratch, self.project)
+
+    # --- what the files were ----------------------------------------------------------------------------------------
+
+    def note(self, parent: Agent, rig: Rig, seq: Seq) -> None:
+        """Begin to take the snapshot that belongs to entry `seq`, if there is none yet."""
+        key = (parent.id, seq)
+        if seq not in parent.history.trees and key not in self.bases:
+            self.bases[key] = asyncio.create_task(self._note(parent, rig, seq))
+
+    async def base(self, parent: Agent, rig: Rig, seq: Seq) -> str:
+        """The snapshot of the parent's files at entry `seq`, taken now if a crash came first. Raises ForkError."""
+        if seq in parent.history.trees:
+            return parent.history.trees[seq]
+        self.note(parent, rig, seq)
+        return await asyncio.shield(self.bases[parent.id, seq])
+
+    async def close(self) -> None:
+        """Let go of snapshots that nobody waits for any more: they are taken when they are needed."""
+        for task in self.bases.values():
+            task.cancel()
+        await asyncio.gather(*self.bases.values(), return_exceptions=True)
+
+    async def _note(self, parent: Agent, rig: Rig, seq: Seq) -> str:
+        taken = await self._take(parent.id, rig)
+        parent.record(Snapshot(seq, taken.tree, taken.excluded))
+        return taken.tree
+
+    async def _take(self, agent: AgentId, rig: Rig) -> Snapshot:
+        """The files of an agent as they are now."""
+        if is_risky_root(self.project):
+            raise ForkError(f"{self.project} is no project, so its files are not kept in snapshots")
+        workspace = rig.workspace
+        name = self._name(agent)
+        if isinstance(workspace, ForkWorkspace):
+            found = await asyncio.to_thread(self.snapshots.take, name, workspace.seen, workspace.git_run)
+        else:
+            await asyncio.to_thread(recover, self.snapshots)
+            found = await asyncio.to_thread(self.snapshots.take, name)
+        return Snapshot(Seq(0), found.tree, tuple(f"{one.path}: {one.why}" for one in found.excluded[:SHOWN]))
+
+    def _name(self, agent: AgentId) -> str:
+        return f"{self.session}/{agent}"
+
+    # --- what a child made of them ------------------------------------------------------------------------------------
+
+    def checkout(self, tree: str, folder: Path) -> None:
+        """Bring a snapshot into an empty folder."""
+        checkout(self.snapshots, tree, folder)
+
+    async def made(self, parent: Agent, rig: Rig, child: Agent, own: Rig, seq: Seq) -> str:
+        """The snapshot of a child's files; empty if it has none of its own, the base if it touched nothing."""
+        workspace = own.workspace
+        if not isinstance(workspace, ForkWorkspace) or workspace.kind == "view":
+            return ""
+        base = await self.base(parent, rig, seq)
+        if workspace.changed_paths() == ():
+            return base
+        await asyncio.to_thread(self.snapshots.begin, self._name(child.id), base, self._name(parent.id))
+        return (await self._take(child.id, own)).tree
+
+    async def diff(self, base: str, tree: str) -> str:
+        """What a child changed, as a unified diff."""
+        return await asyncio.to_thread(self.snapshots.diff, base, tree)
+
+    # --- how it comes back --------------------------------------------------------------------------------------------
+
+    async def bring(self, parent: Agent, rig: Rig, fork: Fork, report: Report) -> Merge:
+        """Merge one child's files into its parent's: all of them, or none."""
+        base = await self.base(parent, rig, fork.from_seq)
+        if report.tree in {"", base}:
+            return Merge(report.agent, "nothing")
+        async with self.turn:
+            ours = (await self._take(parent.id, rig)).tree
+            merged = await asyncio.to_thread(self.snapshots.merge, base, ours, report.tree)
+            if merged.tree is None:
+                paths = [conflict.path for conflict in merged.conflicts]
+                return await self._conflict(parent, report, base, ours, paths)
+            what = f"merge of {report.agent}"
+            applied = await asyncio.to_thread(
+                apply, self.snapshots, ours, merged.tree, what, place=self._place(parent.id, rig)
+            )
+        for note in applied.notes:
+            parent.emit(Warned(parent.id, note))
+        if not applied.done:
+            return await self._conflict(parent, report, base, ours, [conflict.path for conflict in applied.conflicts])
+        changed = tuple(sorted({*applied.written, *applied.deleted}))
+        return Merge(report.agent, "merged" if changed else "nothing", changed[:SHOWN])
+
+    def _place(self, agent: AgentId, rig: Rig) -> Place:
+        workspace = rig.workspace
+        if isinstance(workspace, ForkWorkspace):
+            return place_of(self.snapshots, self._name(agent), workspace.seen)
+        return place_of(self.snapshots)
+
+    async def _conflict(self, parent: Agent, report: Report, base: str, ours: str, paths: list[str]) -> Merge:
+        """Nothing was merged: the three versions of each path in conflict lie side by side to be read."""
+        where = parent.files.folder.parent / report.agent / "conflict"
+        for name, tree in (("base", base), ("here", ours), (str(report.agent), report.tree)):
+            await asyncio.to_thread(self.snapshots.export, tree, paths, where / name)
+        shown = str(where.relative_to(self.project))
+        return Merge(report.agent, "conflict", tuple(paths[:SHOWN]), shown)

@@ -1,0 +1,155 @@
+"""Makes the forks of a session: their files, their workspace, what they are told; and brings their work back."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from forkcli import __version__
+from forkcli.app.crew import Surroundings, fork_rig
+from forkcli.app.merging import Merging
+from forkcli.core.entries import Body, Child, Fork, Interrupt, Merge, Notice, Prompt, Report, Resume
+from forkcli.core.events import Warned
+from forkcli.core.forking import narrower, opening, others
+from forkcli.core.history import History
+from forkcli.core.ids import MAIN, AgentId, SessionId, is_agent_id
+from forkcli.core.messages import quoted, text_block
+from forkcli.engine.agent import Agent
+from forkcli.engine.rig import Rig
+from forkcli.errors import ForkError
+from forkcli.prompts import filled
+from forkcli.store.agent_files import create_agent, is_begun, open_agent
+from forkcli.store.files import own_folder
+from forkcli.workspace.base import ForkWorkspace, open_fork
+
+
+@dataclass(frozen=True, slots=True)
+class ForkNursery:
+    """Fills `engine.fleet.Nursery` for one session."""
+
+    around: Surroundings
+    session: SessionId
+    merging: Merging
+
+    def next_number(self, history: History) -> int:
+        """The number of the next agent's id: one above all that were ever allotted in this session."""
+        agents = self.around.scratch.agent_folder(self.session, MAIN).parent
+        allotted = [*(item.name for item in agents.iterdir()), *history.forks]
+        return max((int(name[1:]) for name in allotted if is_agent_id(name) and name != MAIN), default=0) + 1
+
+    def reserve(self, names: Sequence[AgentId]) -> None:
+        """Make the folders that these ids stand for."""
+        for name in names:
+            own_folder(self.around.scratch.agent_folder(self.session, name))
+
+    async def hatch(self, parent: Agent, rig: Rig, fork: Fork, child: Child, past: History) -> tuple[Agent, Rig]:
+        """A child ready to run: made with its opening entries, or opened again where it was left."""
+        folder = self.around.scratch.agent_folder(self.session, child.agent)
+        told = self._opening(parent, past, fork, child, folder)
+        if is_begun(folder):
+            agent = self._reopened(parent, child, folder, past, told)
+        else:
+            files = create_agent(folder, first_seq=fork.from_seq + 1)
+            agent = Agent(child.agent, files, past.branch(), parent.emit)
+            agent.record(*told)
+        try:
+            workspace = await self._workspace(parent, rig, fork, child, folder)
+        except BaseException:
+            agent.files.close()
+            raise
+        if workspace.notes and not agent.history.own_steps:
+            agent.record(Notice(" ".join(workspace.notes)))
+        return agent, fork_rig(self.around, agent, workspace, rig)
+
+    def _reopened(self, parent: Agent, child: Child, folder: Path, past: History, told: Sequence[Body]) -> Agent:
+        """A child as it was left. What a crash cut off its opening is told now; what stopped all of fork is over."""
+        files, history, damage = open_agent(folder, past=past)
+        agent = Agent(child.agent, files, history, parent.emit)
+        for found in damage:
+            agent.emit(Warned(agent.id, f"line {found.line_no} of its history is damaged ({found.reason})"))
+        begun = len(history.entries.own)
+        if begun < len(told) and not damage:
+            agent.record(*told[begun:])
+        stopped = next((e.body for e in reversed(history.entries.own) if isinstance(e.body, Interrupt)), None)
+        by_user = stopped is not None and stopped.by == "user"
+        if history.halt is not None and history.halt.status in {"interrupted", "limit"} and not by_user:
+            agent.record(Resume(__version__))
+        return agent
+
+    def ordered(self, parent: Agent, rig: Rig, fork: Fork) -> None:
+        """Begin to note what the files were, if a child may change its copy of them."""
+        if any(narrower(child.access, parent.history.access) != "read" for child in fork.children):
+            self.merging.note(parent, rig, fork.from_seq)
+
+    async def leave(self, child: Agent, rig: Rig) -> None:
+        """Let go of a child whose turn fork's own end has stopped: it is opened again with the session."""
+        await rig.jobs.close()
+        await rig.workspace.close()
+        child.files.close()
+
+    async def end(self, parent: Agent, above: Rig, child: Agent, rig: Rig, fork: Fork) -> str:
+        """Close a child that has ended; the id of the snapshot of its files."""
+        try:
+            await rig.jobs.close()
+            return await self.merging.made(parent, above, child, rig, fork.from_seq)
+        finally:
+            await rig.workspace.close()
+            child.files.close()
+
+    async def merge(self, parent: Agent, rig: Rig, fork: Fork, report: Report) -> Merge | None:
+        """Bring a child's files into its parent's workspace; None for a child that has none of its own."""
+        if not report.tree:
+            return None
+        if fork.merge == "none":
+            return Merge(report.agent, "kept")
+        return await self.bring(parent, rig, fork, report)
+
+    async def bring(self, parent: Agent, rig: Rig, fork: Fork, report: Report) -> Merge:
+        """The same, also for a child that was to keep them."""
+        return await self.merging.bring(parent, rig, fork, report)
+
+    async def _workspace(self, parent: Agent, rig: Rig, fork: Fork, child: Child, folder: Path) -> ForkWorkspace:
+        """The child's own files at the project's path. Raises ForkError where they cannot be kept apart."""
+        access = narrower(child.access, parent.history.access)
+        open_it = partial(open_fork, rig.workspace, folder / "layers", access=access, waits=fork.wait)
+        if access == "read":
+            return await asyncio.to_thread(open_it)
+        if fork.wait:
+            try:
+                return await asyncio.to_thread(open_it)
+            except ForkError:
+                parent.emit(Warned(child.agent, "no copy-on-write view of the files can be had: it gets a checkout"))
+        tree = await self.merging.base(parent, rig, fork.from_seq)
+        return await asyncio.to_thread(open_it, checkout=partial(self.merging.checkout, tree))
+
+    def _opening(self, parent: Agent, past: History, fork: Fork, child: Child, folder: Path) -> list[Body]:
+        told = self._told(parent, fork, child, folder)
+        opened = opening(parent.history, past, fork, child, told)
+        prompt = [] if fork.call is not None else [Prompt(child.task, (text_block(told),))]
+        return [opened.line_one, *opened.answers, *prompt]
+
+    def _told(self, parent: Agent, fork: Fork, child: Child, folder: Path) -> str:
+        place = [other.agent for other in fork.children].index(child.agent) + 1
+        access = narrower(child.access, parent.history.access)
+        return filled(
+            "fork_child",
+            agent=child.agent,
+            parent=parent.id,
+            index=str(place),
+            count=str(len(fork.children)),
+            others=quoted(others(fork, child)),
+            folder=str(folder.relative_to(self.around.settings.project)),
+            files=_files(access, fork, parent.id),
+            limits=f"You may make {child.max_steps} steps." if child.max_steps else "",
+            task=quoted(child.task),
+        )
+
+
+def _files(access: str, fork: Fork, parent: AgentId) -> str:
+    if access == "read":
+        return "You can read the project but write nothing."
+    comes = (
+        "your changes are merged into its files when you end" if fork.merge == "auto" else "your changes stay with you"
+    )
+    return f"You have a copy of the project of your own, at the same paths: {parent} does not see it, and {comes}."

@@ -1,0 +1,97 @@
+"""What a fork is told and what its parent gets back: texts and entries, from the two histories alone."""
+
+from dataclasses import dataclass
+
+from forkcli.core.entries import Access, Agent, Child, ChildStatus, Fork, Report, ToolResult, Usage
+from forkcli.core.history import History
+from forkcli.core.ids import AgentId, CallId
+from forkcli.core.messages import text_block, text_of
+
+HANDLED = "[handled by {parent}: not your task]"
+STILL_RUNNING = "[still running in {parent}; its result comes to {parent} alone]"
+NO_REPORT = "(it ended without a report)"
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """The entries that begin a fork's history, after the past it shares: its line 1 and the answers to open calls."""
+
+    line_one: Agent
+    answers: tuple[ToolResult, ...]
+
+
+def opening(parent: History, past: History, fork: Fork, child: Child, told: str) -> Opened:
+    """How `child` begins after `past`, the part of its parent's history that it shares.
+
+    `told` is what it is told: as the result of the forking call, if the model forked.
+    """
+    above = parent.agent
+    if above is None or parent.root is None:
+        raise ValueError("a history without its line 1 cannot be forked")
+    line_one = Agent(
+        v=above.v,
+        session=above.session,
+        agent=child.agent,
+        kind="fork",
+        project=above.project,
+        model=parent.model,
+        effort=parent.effort,
+        system=(),
+        tools=(),
+        made_by=above.made_by,
+        access=narrower(child.access, parent.access),
+        net=parent.net,
+        parent=above.agent,
+        from_seq=fork.from_seq,
+        call=fork.call,
+        task=child.task,
+        depth=above.depth + 1,
+        max_steps=child.max_steps,
+    )
+    answers = [
+        _answer(key, call.block["name"], (HANDLED if call.block["name"] == "fork" else STILL_RUNNING), above.agent)
+        for key, call in past.open_calls.items()
+        if key != fork.call
+    ]
+    if fork.call is not None and fork.call in past.open_calls:
+        answers.append(ToolResult(fork.call, "fork", (text_block(told),)))
+    return Opened(line_one, tuple(answers))
+
+
+def _answer(call: CallId, name: str, text: str, parent: AgentId) -> ToolResult:
+    return ToolResult(call, name, (text_block(text.format(parent=parent)),))
+
+
+def narrower(wanted: Access, allowed: Access) -> Access:
+    """The narrower of two accesses: a fork never gets more than its parent has."""
+    return min(wanted, allowed, key=("read", "write", "full").index)
+
+
+def others(fork: Fork, child: Child) -> str:
+    """What the child is told of its siblings, in one clause."""
+    rest = [other for other in fork.children if other.agent != child.agent]
+    if not rest:
+        return "does everything else"
+    named = "; ".join(f"{other.agent}: {_short(other.task)}" for other in rest)
+    return f"everything else is done there or by your siblings ({named})"
+
+
+def report_of(child: History, status: ChildStatus, tree: str = "") -> Report:
+    """The report of a child that has ended: its last words, and what it took. All from its own entries."""
+    if child.agent is None:
+        raise ValueError("a history without its line 1 has no report")
+    answers = child.own_answers()
+    said = (text_of(answer.content).strip() for answer in reversed(answers))
+    usage, cost = Usage(), None
+    for answer in answers:
+        usage = usage.plus(answer.usage)
+        if answer.cost_usd is not None:
+            cost = (cost or 0.0) + answer.cost_usd
+    first = answers[0].usage.cache_share if answers and answers[0].usage.prompt_tokens else None
+    text = next((text for text in said if text), NO_REPORT)
+    return Report(child.agent.agent, status, text, len(answers), usage, cost, first, tree)
+
+
+def _short(text: str) -> str:
+    line = next((line.strip() for line in text.splitlines() if line.strip()), "")
+    return line if len(line) <= 100 else line[:99] + "…"

@@ -1,0 +1,64 @@
+"""The tool `fork`: orders new agents that share the caller's whole past. The fleet runs them and answers the call."""
+
+from dataclasses import dataclass
+
+from forkcli.core.messages import Block, Json
+from forkcli.engine.ports import ForkOrder, Task, ToolEnv
+from forkcli.errors import ForkError
+from forkcli.tools.schema import checked, tool_schema
+
+MOST_TASKS = 32  # of one call
+
+TASK: Json = {
+    "type": "object",
+    "properties": {
+        "task": {"type": "string"},
+        "access": {"type": "string", "enum": ["write", "read"], "default": "write"},
+        "max_steps": {"type": "integer", "minimum": 1},
+    },
+    "required": ["task"],
+    "additionalProperties": False,
+}
+PROPERTIES: Json = {
+    "tasks": {"type": "array", "items": TASK},
+    "wait": {"type": "boolean", "default": True},
+    "merge": {"type": "string", "enum": ["auto", "none"], "default": "auto"},
+}
+
+
+def fork_tool() -> "Fork":
+    """The tool with its description read."""
+    return Fork(tool_schema("fork", PROPERTIES, ["tasks"]))
+
+
+@dataclass(frozen=True, slots=True)
+class Fork:
+    """Fills the `Tool` port."""
+
+    schema: Block
+
+    @property
+    def name(self) -> str:
+        """`fork`."""
+        return "fork"
+
+    def only_reads(self, args: Json) -> bool:
+        """Never: it starts agents."""
+        del args
+        return False
+
+    def check(self, args: Json) -> Json:
+        """The input with its defaults; every task says something."""
+        given = checked(self.schema, args)
+        tasks = given["tasks"]
+        if not 1 <= len(tasks) <= MOST_TASKS:
+            raise ForkError(f"`tasks` holds {len(tasks)} tasks, and a call takes 1 to {MOST_TASKS}")
+        for number, task in enumerate(tasks, start=1):
+            if not task["task"].strip():
+                raise ForkError(f"task {number} is empty", "say what this fork is to do and to hand back")
+        return given
+
+    async def run(self, args: Json, env: ToolEnv) -> None:
+        """Order the forks. Raises ForkError beyond a bound of the session: then none is started."""
+        tasks = tuple(Task(task["task"], task["access"], task.get("max_steps")) for task in args["tasks"])
+        await env.fork(ForkOrder(tasks, args["wait"], args["merge"]))

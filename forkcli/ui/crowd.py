@@ -1,0 +1,112 @@
+"""The agents that the screen is not on: one line each while they work, and nothing in the scrollback.
+
+What they hand over reaches the scrollback as entries of their parent's. Invariant: an agent is on the board from its
+first step until its turn ends.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from rich.text import Text
+
+from forkcli.core import entries as e
+from forkcli.core import events as ev
+from forkcli.core.messages import Block
+from forkcli.ui.calls import title
+from forkcli.ui.entries import warned
+from forkcli.ui.figures import count, dollars, seconds, share
+from forkcli.ui.item import Item
+from forkcli.ui.look import FAINT, STRONG, WARN, Look
+from forkcli.ui.sanitize import one_line
+
+MOST = 12  # lines of the board
+
+
+@dataclass(slots=True)
+class Member:
+    """One agent at work."""
+
+    since: float
+    doing: str = "starting"
+    steps: int = 0
+    cached: float | None = None  # share of its first request that came from the cache
+    cost: float | None = None
+    task: str = ""
+
+
+class Crowd:
+    """The board of those at work."""
+
+    def __init__(self, look: Look, clock: Callable[[], float]) -> None:
+        self._look = look
+        self._clock = clock
+        self._members: dict[str, Member] = {}
+
+    @property
+    def busy(self) -> bool:
+        """Whether anybody works."""
+        return bool(self._members)
+
+    def on(self, event: ev.Event) -> list[Item]:
+        """Take an event of one of them; what has to be said about it at once."""
+        if isinstance(event, ev.Warned):
+            return [warned(f"{event.agent}: {event.text}", self._look)]
+        if isinstance(event, ev.TurnEnded):
+            self._members.pop(event.agent, None)
+            return []
+        member = self._members.setdefault(event.agent, Member(self._clock()))
+        match event:
+            case ev.Appended(entry=entry):
+                _count(member, entry.body)
+            case ev.StepStarted():
+                member.doing = "waiting for the model"
+            case ev.TextDelta(thinking=thinking):
+                member.doing = "thinking" if thinking else "answering"
+            case ev.CallStarted(call=call):
+                member.doing = _words(call, self._look)
+            case ev.RetryWait(seconds=wait):
+                member.doing = f"sending again in {round(wait)} s"
+        return []
+
+    def leave(self, agent: str) -> None:
+        """The screen is on this agent now."""
+        self._members.pop(agent, None)
+
+    def lines(self, spin: str) -> list[Text]:
+        """A line for each at work, the oldest first; beyond twelve only their number."""
+        members = list(self._members.items())
+        lines = [self._line(agent, member, spin) for agent, member in members[:MOST]]
+        if len(members) > MOST:
+            lines.append(Text(f"  {self._look.more} {count(len(members) - MOST, 'more agent')} at work", FAINT))
+        return lines
+
+    def _line(self, agent: str, member: Member, spin: str) -> Text:
+        facts = [count(member.steps, "step"), seconds(self._clock() - member.since)]
+        if member.cached is not None:
+            facts.append(f"{share(member.cached)} cached")
+        if member.cost is not None:
+            facts.append(dollars(member.cost))
+        low = member.cached is not None and member.cached < 0.5
+        return Text.assemble(
+            (f"{spin} ", "cyan"),
+            (f"{one_line(agent, 12):4} ", STRONG),
+            (self._look.sep.join(facts), WARN if low else FAINT),
+            f"{self._look.sep}{member.doing}",
+            (f"{self._look.sep}{member.task}" if member.task and member.doing == "starting" else "", FAINT),
+        )
+
+
+def _count(member: Member, body: e.Body) -> None:
+    match body:
+        case e.Agent(task=task):
+            member.task = one_line(task, 60)
+        case e.Assistant(usage=usage, cost_usd=cost):
+            member.steps += 1
+            if member.cached is None and usage.prompt_tokens:
+                member.cached = usage.cache_share
+            if cost is not None:
+                member.cost = (member.cost or 0.0) + cost
+
+
+def _words(call: Block, look: Look) -> str:
+    return one_line(title(call, look)[0].plain, 60)

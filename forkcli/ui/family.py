@@ -1,0 +1,77 @@
+"""What a parent's history says of its forks, as items: who was sent off with what, and what came back."""
+
+from rich.console import Group
+from rich.text import Text
+
+from forkcli.core import entries as e
+from forkcli.ui.figures import count, dollars, share
+from forkcli.ui.fold import hang
+from forkcli.ui.item import Item
+from forkcli.ui.look import BAD, FAINT, GOOD, STRONG, WARN, Look
+from forkcli.ui.sanitize import one_line, sanitize
+
+SHOWN_REPORT = 6  # lines of a report
+SHOWN_PATHS = 8
+
+
+def family_item(body: e.Fork | e.Report | e.Merge, look: Look) -> Item | None:
+    """How such an entry is shown."""
+    match body:
+        case e.Fork():
+            return forked(body, look)
+        case e.Report():
+            return reported(body, look)
+        case e.Merge():
+            return merged(body, look)
+
+
+def forked(fork: e.Fork, look: Look) -> Item:
+    """The order: a line for each fork with its task."""
+    where = "" if fork.wait else ", in the background"
+    head = Text.assemble((f"{look.agent} ", GOOD), ("forked", STRONG), (f" at entry {fork.from_seq}{where}", FAINT))
+    rows = [hang("", head)]
+    for child in fork.children:
+        bounds: list[str] = [child.access] if child.access != "write" else []
+        bounds += [count(child.max_steps, "step")] if child.max_steps else []
+        more = f" ({', '.join(bounds)})" if bounds else ""
+        agent = Text(f"  {one_line(child.agent, 12)} ", STRONG)
+        rows.append(hang(agent, Text.assemble(one_line(child.task, 200), (more, FAINT))))
+    return Item(Group(*rows))
+
+
+def reported(report: e.Report, look: Look) -> Item:
+    """A report: how the fork ended, what it took, and the first lines of what it says."""
+    good = report.status == "done"
+    facts = [report.status, count(report.steps, "step")]
+    if report.first_cache_share is not None:
+        facts.append(f"{share(report.first_cache_share)} cached at first")
+    if report.cost_usd is not None:
+        facts.append(dollars(report.cost_usd))
+    sign = Text(f"{look.good if good else look.bad} ", GOOD if good else BAD)
+    head = Text.assemble((one_line(report.agent, 12), STRONG), (f" {look.sep.join(facts)}", FAINT if good else BAD))
+    lines = [line for line in sanitize(report.text).split("\n") if line.strip()]
+    rows = [hang("  ", Text(line)) for line in lines[:SHOWN_REPORT]]
+    if len(lines) > SHOWN_REPORT:
+        rows.append(hang("  ", Text(f"{look.more} {count(len(lines) - SHOWN_REPORT, 'more line')}", FAINT)))
+    return Item(Group(hang(sign, head), *rows))
+
+
+def merged(merge: e.Merge, look: Look) -> Item | None:
+    """What became of a fork's files; nothing is said where it changed none."""
+    if merge.outcome == "nothing":
+        return None
+    paths = ", ".join(one_line(path, 80) for path in merge.paths[:SHOWN_PATHS])
+    if len(merge.paths) > SHOWN_PATHS:
+        paths += f" and {len(merge.paths) - SHOWN_PATHS} more"
+    agent = one_line(merge.agent, 12)
+    match merge.outcome:
+        case "merged":
+            return Item(hang(Text(f"{look.good} ", GOOD), f"files of {agent} merged: {paths}"), dense=True)
+        case "conflict":
+            where = f"nothing of it was written; the versions lie in {one_line(merge.where, 200)}"
+            words = f"files of {agent} in conflict: {paths}; {where}"
+            return Item(hang(Text(f"{look.warn} ", WARN), words), dense=True)
+        case _:
+            return Item(
+                hang(Text(f"{look.dot} ", FAINT), f"files of {agent} are kept with it: /merge {agent}"), dense=True
+            )

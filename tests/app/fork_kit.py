@@ -1,0 +1,235 @@
+"""An open session in this process, with a scripted model that answers each agent by its own script."""
+
+import asyncio
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from forkcli.app.crew import Surroundings
+from forkcli.app.parts import NobodyToAsk
+from forkcli.app.session import Session, new_session, resume_session
+from forkcli.config import Settings
+from forkcli.core.decide import Finish
+from forkcli.core.entries import Agent, Body, Entry, Prompt, ToolResult
+from forkcli.core.events import Event, Warned
+from forkcli.core.history import History
+from forkcli.core.ids import SessionId
+from forkcli.core.messages import Block, Json, dump, text_block, text_of
+from forkcli.engine.agent import Approvals, Stop
+from forkcli.engine.loop import prompt_turn, resume_turn
+from forkcli.engine.patience import Patience
+from forkcli.models.anthropic import AnthropicModel
+from forkcli.models.scripted import Reply, ScriptedServer, call, reply
+from forkcli.models.scripted.cache import BYTES_PER_TOKEN
+from forkcli.models.scripted.record import Recorded
+from forkcli.store.agent_files import folded, read_agent
+from forkcli.store.check import check_session
+from forkcli.store.scratch import Scratch
+from forkcli.workspace.base import open_workspace
+
+YOU = re.compile(r"You are (f\d+) now, a fork of (\w+)")
+Scripts = Mapping[str, Sequence[Reply] | Callable[[Json, int], Reply]]
+
+
+def whose(request: Json) -> str:
+    """The agent that a request is of: the newest fork that it is told to be."""
+    found = YOU.findall("\n".join(block_text(b) for m in request["messages"] if m["role"] == "user" for b in blocks(m)))
+    return found[-1][0] if found else "main"
+
+
+def blocks(message: Json) -> list[Block]:
+    return message["content"] if isinstance(message["content"], list) else [text_block(message["content"])]
+
+
+def block_text(block: Block) -> str:
+    inner = block.get("content")
+    return text_of(inner) if isinstance(inner, list) else str(block.get("text", ""))
+
+
+def newest(request: Json) -> str:
+    """The text of the request's last message."""
+    return "\n".join(block_text(block) for block in blocks(request["messages"][-1]))
+
+
+def answers(request: Json) -> int:
+    return sum(message["role"] == "assistant" for message in request["messages"])
+
+
+def by_agent(scripts: Scripts, other: Callable[[str], Reply] | None = None) -> Callable[[Json], Reply]:
+    """A script for each agent, by how many answers of its own a request holds. Agents without one get `other`."""
+
+    def script(request: Json) -> Reply:
+        name = whose(request)
+        if name not in scripts:
+            return other(name) if other else reply(f"{name} is done.")
+        plan = scripts[name]
+        step = answers(request) - past(request, name)
+        return plan(request, step) if callable(plan) else plan[step]
+
+    return script
+
+
+def past(request: Json, name: str) -> int:
+    """How many answers a fork has from the time before it."""
+    if name == "main":
+        return 0
+    count = 0
+    for message in request["messages"]:
+        if message["role"] == "user" and any(f"You are {name} now" in block_text(b) for b in blocks(message)):
+            return count
+        count += message["role"] == "assistant"
+    raise AssertionError(f"{name} is never told who it is")
+
+
+def forks(*tasks: str | Json, **more: object) -> Block:
+    """A call of `fork`."""
+    return call("fork", tasks=[{"task": task} if isinstance(task, str) else task for task in tasks], **more)
+
+
+@dataclass(slots=True)
+class Den:
+    """A project, a scripted model, and sessions in this process."""
+
+    project: Path
+    server: ScriptedServer
+    settings: dict[str, Any] = field(default_factory=dict)
+    events: list[Event] = field(default_factory=list)
+    session: Session | None = None
+
+    def around(self) -> Surroundings:
+        scratch = Scratch(self.project)
+        scratch.ensure()
+        given = {"max_steps": None, **self.settings}
+        settings = Settings(cwd=self.project, project=self.project, base_url=self.server.base_url, **given)
+        return Surroundings(
+            settings,
+            scratch,
+            AnthropicModel(api_key="test", base_url=self.server.base_url),
+            open_workspace(self.project, ()),
+            Approvals(NobodyToAsk()),
+            Patience(),
+            self.events.append,
+        )
+
+    def open(self, session: str | None = None) -> Session:
+        """A new session, or a named one."""
+        around = self.around()
+        self.session = new_session(around) if session is None else resume_session(around, SessionId(session))
+        return self.session
+
+    async def stop(self, turn: "asyncio.Task[Finish]", by: Literal["user", "signal", "limit"] = "signal") -> Finish:
+        """Stop a turn that runs, and wait for its end."""
+        assert self.session is not None
+        self.session.agent.halt(Stop(by, "stopped by a test"))
+        return await turn
+
+    async def close(self) -> None:
+        assert self.session is not None
+        await self.session.close()
+        await self.session.around.workspace.close()
+        await self.session.around.model.close()
+
+    async def turn(self, text: str = "go") -> Finish:
+        assert self.session is not None
+        return await prompt_turn(self.session.agent, self.session.rig, Prompt(text, (text_block(text),)))
+
+    async def again(self) -> Finish:
+        assert self.session is not None
+        return await resume_turn(self.session.agent, self.session.rig, "test")
+
+    def ask(self, text: str = "go") -> Finish:
+        """Open a session, answer one prompt, close it."""
+
+        async def run() -> Finish:
+            self.open()
+            try:
+                return await self.turn(text)
+            finally:
+                await self.close()
+
+        return asyncio.run(run())
+
+    def resume(self) -> Finish:
+        """Open the newest session and finish its turn."""
+
+        async def run() -> Finish:
+            self.open(self.folder.name)
+            try:
+                return await self.again()
+            finally:
+                await self.close()
+
+        return asyncio.run(run())
+
+    # --- what is left -------------------------------------------------------------------------------------------------
+
+    @property
+    def folder(self) -> Path:
+        """The newest session's."""
+        return max((self.project / ".fork/sessions").iterdir(), key=lambda path: path.stat().st_ctime_ns)
+
+    @property
+    def agents(self) -> list[str]:
+        return sorted(
+            (path.parent.name for path in self.folder.glob("agents/*/history.jsonl")), key=lambda n: (len(n), n)
+        )
+
+    def own(self, agent: str) -> list[Entry]:
+        """An agent's own entries."""
+        return read_agent(self.folder / "agents" / agent).entries
+
+    def bodies(self, agent: str, *kinds: type[Body]) -> list[Any]:
+        return [entry.body for entry in self.own(agent) if not kinds or isinstance(entry.body, kinds)]
+
+    def line_one(self, agent: str) -> Agent:
+        found: Agent = self.bodies(agent, Agent)[0]
+        return found
+
+    def history(self, agent: str) -> History:
+        folder = self.folder / "agents" / agent
+        return folded(folder, read_agent(folder))
+
+    def results(self, agent: str = "main") -> list[str]:
+        """The texts of the tool results of an agent's own."""
+        return [text_of(body.content) for body in self.bodies(agent, ToolResult)]
+
+    @property
+    def warnings(self) -> list[str]:
+        return [event.text for event in self.events if isinstance(event, Warned)]
+
+    def requests(self, agent: str) -> list[Recorded]:
+        return [request for request in self.server.requests if whose(request.body) == agent]
+
+    def sound(self) -> None:
+        """The files are whole, the API refused nothing, and no context differs from its history."""
+        assert check_session(self.folder) == []
+        assert self.server.refusals == []
+
+
+@contextmanager
+def den(project: Path, script: Scripts | Callable[[Json], Reply], **options: Any) -> Iterator[Den]:
+    """A den whose model answers by a script, or by one for each agent. `options` are settings, or the server's."""
+    told = {name: options.pop(name) for name in ("cache", "check", "keep") if name in options}
+    with ScriptedServer(script if callable(script) else by_agent(script), **told) as server:
+        yield Den(project, server, options)
+
+
+def unmarked(value: Any) -> Any:
+    """A request's part without cache marks."""
+    if isinstance(value, dict):
+        return {key: unmarked(item) for key, item in value.items() if key != "cache_control"}
+    return [unmarked(item) for item in value] if isinstance(value, list) else value
+
+
+def unread(request: Recorded) -> int:
+    """Tokens of a request that did not come from the cache."""
+    usage = request.usage or {}
+    return int(usage["input_tokens"]) + int(usage["cache_creation_input_tokens"])
+
+
+def size(*values: object) -> int:
+    """Tokens of blocks, by the server's count."""
+    return sum(len(dump(value)) for value in values) // BYTES_PER_TOKEN

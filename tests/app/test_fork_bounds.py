@@ -1,0 +1,417 @@
+"""Bounds of a family of forks, forks that fail, and forks that are stopped."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from fork_kit import Den, answers, block_text, den, forks, newest, whose
+
+from forkcli.core.entries import Interrupt, Report, ToolResult
+from forkcli.core.ids import AgentId
+from forkcli.core.messages import Json
+from forkcli.engine.agent import Stop
+from forkcli.engine.fleet import NEVER_BEGAN
+from forkcli.engine.ports import ForkOrder, Task
+from forkcli.models.scripted import Reply, call, fail, reply
+
+HOLD = Reply([], delay_s=9)
+
+
+def reports(home: Den, agent: str = "main") -> dict[str, Report]:
+    return {report.agent: report for report in home.bodies(agent, Report)}
+
+
+async def until(true: Callable[[], object], timeout_s: float = 5.0) -> None:
+    """Wait until something holds."""
+    end = time.monotonic() + timeout_s
+    while not true():
+        assert time.monotonic() < end
+        await asyncio.sleep(0.01)
+
+
+def everyone_forks(request: Json) -> Reply:
+    """Each agent forks twice at first; then it ends."""
+    own = "main" if whose(request) == "main" else whose(request)
+    asked = newest(request)
+    if (own == "main" and answers(request) == 0) or asked.startswith(f"You are {own} now"):
+        return reply(forks("left", "right"))
+    return reply(f"{own} has seen: {asked[-200:]}")
+
+
+# --- bounds ---------------------------------------------------------------------------------------------------------
+
+
+def test_forks_are_four_deep_at_most_and_the_deepest_are_told_so(project: Path) -> None:
+    with den(project, everyone_forks) as home:
+        assert home.ask().status == "done"
+        depths = [home.line_one(name).depth for name in home.agents]
+        assert [depths.count(n) for n in range(6)] == [1, 2, 4, 8, 16, 0]
+        deepest = next(name for name in home.agents if home.line_one(name).depth == 4)
+        (refused,) = home.bodies(deepest, ToolResult)[1:]
+        assert refused.is_error
+        assert "at most 4 deep" in block_text({"content": list(refused.content)})
+        home.sound()
+
+
+def test_a_call_beyond_the_number_of_agents_starts_none(project: Path) -> None:
+    script = {"main": [reply(forks("a", "b")), reply(forks("c", "d")), reply(forks("c")), reply("Done.")]}
+    with den(project, script, max_agents=4) as home:
+        assert home.ask().status == "done"
+        assert home.agents == ["f1", "f2", "f3", "main"]
+        first, second, third = home.bodies("main", ToolResult)
+        assert (first.is_error, second.is_error, third.is_error) == (False, True, False)
+        assert "at most 4 agents (--max-agents): 1 more can start, not 2" in home.results()[1]
+
+
+def test_a_fork_bomb_ends_at_the_number_of_agents(project: Path) -> None:
+    with den(project, everyone_forks, max_agents=20, parallel=3) as home:
+        assert home.ask().status == "done"
+        assert len(home.agents) == 19  # two at a time
+        assert all(report.status == "done" for name in home.agents for report in home.bodies(name, Report))
+
+
+def test_with_one_place_forks_of_forks_still_end(project: Path) -> None:
+    with den(project, everyone_forks, parallel=1, max_agents=16) as home:
+        assert home.ask().status == "done"
+        home.sound()
+
+
+def test_no_more_agents_work_at_the_same_time_than_there_are_places(project: Path) -> None:
+    working: set[str] = set()
+    most = [0]
+
+    async def script(request: Json) -> Reply:
+        name = whose(request)
+        if name == "main":
+            return reply(forks(*(f"task {n}" for n in range(9)))) if answers(request) == 0 else reply("Done.")
+        working.add(name)
+        most[0] = max(most[0], len(working))
+        await asyncio.sleep(0.3)
+        working.discard(name)
+        return reply("x")
+
+    with den(project, script, parallel=3) as home:
+        assert home.ask().status == "done"
+        assert most == [3]
+
+
+def test_the_steps_of_all_agents_count_against_one_limit(project: Path) -> None:
+    def busy(_request: Json, _step: int) -> Reply:
+        return reply(call("read", path="README.md"))
+
+    script = {"main": [reply(forks("a", "b", "c"))], "f1": busy, "f2": busy, "f3": busy}
+    with den(project, script, max_steps=12) as home:
+        end = home.ask()
+        assert (end.status, "12 steps" in end.sentence) == ("limit", True)
+        assert len(home.server.requests) == 12
+        assert {report.status for report in reports(home).values()} == {"limit"}
+        home.sound()
+
+
+def test_a_fork_that_has_made_its_own_number_of_steps_makes_no_further_request(project: Path) -> None:
+    def busy(_request: Json, step: int) -> Reply:
+        return reply(f"I am at step {step}.", call("read", path="README.md"))
+
+    with den(project, {"main": [reply(forks({"task": "a", "max_steps": 3})), reply("Done.")], "f1": busy}) as home:
+        assert home.ask().status == "done"
+        assert len(home.requests("f1")) == 3
+        report = reports(home)["f1"]
+        assert (report.status, report.steps, report.text) == ("limit", 3, "I am at step 2.")
+
+
+# --- failures -------------------------------------------------------------------------------------------------------
+
+
+def test_a_fork_that_fails_is_a_report_and_costs_the_others_nothing(project: Path) -> None:
+    script = {
+        "main": [reply(forks("a", "b", "c", "d")), reply("Done.")],
+        "f1": [fail("status", 400)],
+        "f2": [reply(call("no_such_tool")), reply("f2 went on.")],
+        "f3": [reply("")],
+    }
+    with den(project, script) as home:
+        assert home.ask().status == "done"
+        found = reports(home)
+        assert {name: report.status for name, report in found.items()} == {
+            "f1": "failed",
+            "f2": "done",
+            "f3": "done",
+            "f4": "done",
+        }
+        assert (found["f1"].text[0], found["f1"].steps) == ("(", 0)
+        assert found["f2"].text == "f2 went on."
+        assert "without a report" in found["f3"].text
+        assert home.results()[-1].count("<report ") == 4
+
+
+def test_a_fork_whose_files_cannot_be_made_is_a_report(project: Path) -> None:
+    def main(_request: Json, step: int) -> Reply:
+        if step == 0:
+            (home.folder / "agents/f2/history.jsonl").mkdir(parents=True, mode=0o700)
+            return reply(forks("a", "b", "c"))
+        return reply("Done.")
+
+    with den(project, {"main": main}) as home:
+        assert home.ask().status == "done"
+        assert "cannot read" in home.results()[0]
+        assert [found.status for found in reports(home).values()].count("done") == 2
+
+
+def test_a_fork_whose_history_cannot_be_written_fails_alone(project: Path) -> None:
+    def spoiled(_request: Json, _step: int) -> Reply:
+        with (home.folder / "agents/f2/history.jsonl").open("ab") as file:
+            file.write(b"another program\n")
+        return reply("lost")
+
+    with den(project, {"main": [reply(forks("a", "b", "c")), reply("Done.")], "f2": spoiled}) as home:
+        assert home.ask().status == "done"
+        found = reports(home)
+        assert [found[name].status for name in ("f1", "f2", "f3")] == ["done", "failed", "done"]
+        assert "changed by another program" in found["f2"].text
+
+
+def test_the_first_sibling_that_fails_does_not_hold_the_others_back(project: Path) -> None:
+    (project / "big.txt").write_text("words " * 3000)
+    asks = reply(call("read", path="big.txt"), forks("a", "b", "c"))
+    first: list[str] = []
+
+    def child(request: Json) -> Reply:
+        first.append(whose(request))
+        return fail("status", 400) if len(first) == 1 else reply("fine")
+
+    def script(request: Json) -> Reply:
+        if whose(request) != "main":
+            return child(request)
+        return asks if answers(request) == 0 else reply("Done.")
+
+    with den(project, script) as home:
+        begun = time.monotonic()
+        assert home.ask().status == "done"
+        assert time.monotonic() - begun < 4
+        assert sorted(report.status for report in reports(home).values()) == ["done", "done", "failed"]
+
+
+# --- stopping -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("parallel", [1, 16])
+def test_when_the_user_stops_the_parent_every_fork_stops_and_reports_and_the_call_is_answered(
+    project: Path, parallel: int
+) -> None:
+    def nested(_request: Json, step: int) -> Reply:
+        return reply("I have begun.", forks("deeper")) if step == 0 else HOLD
+
+    script = {"main": [reply(forks("a", "b", "c")), HOLD], "f1": nested, "f2": lambda *_: HOLD, "f4": lambda *_: HOLD}
+
+    async def run(home: Den) -> None:
+        home.open()
+        turn = asyncio.create_task(home.turn())
+        await until(lambda: len(home.server.requests) >= 3)
+        await asyncio.sleep(0.2)
+        begun = time.monotonic()
+        assert (await home.stop(turn, "user")).status == "interrupted"
+        assert time.monotonic() - begun < 2
+        assert home.session is not None
+        assert home.session.fleet.members == {}
+        await home.close()
+
+    with den(project, script, parallel=parallel) as home:
+        asyncio.run(run(home))
+        found = reports(home)
+        assert {report.status for report in found.values()} <= {"stopped", "done"}
+        assert found["f1"].status == "stopped"
+        assert found["f1"].text.startswith("I have begun.")
+        (answer,) = home.bodies("main", ToolResult)
+        assert answer.is_error
+        assert home.results()[0].count("<report ") == 3
+        assert [stop.by for stop in home.bodies("main", Interrupt)] == ["user"]
+        if parallel == 1:
+            assert NEVER_BEGAN in {report.text for name in ("main", "f1") for report in reports(home, name).values()}
+        home.sound()
+
+
+def test_a_single_fork_can_be_stopped_and_the_others_go_on(project: Path) -> None:
+    async def run(home: Den) -> None:
+        session = home.open()
+        turn = asyncio.create_task(home.turn())
+        await until(lambda: home.requests("f2"))
+        assert session.fleet.stop(AgentId("f2"), Stop("user", "enough"))
+        assert not session.fleet.stop(AgentId("f9"), Stop("user"))
+        assert (await turn).status == "done"
+        await home.close()
+
+    with den(project, {"main": [reply(forks("a", "b")), reply("Done.")], "f2": lambda *_: HOLD}) as home:
+        asyncio.run(run(home))
+        found = reports(home)
+        assert (found["f1"].status, found["f2"].status) == ("done", "stopped")
+        home.sound()
+
+
+@pytest.mark.parametrize("by", ["signal", "limit"])
+def test_when_fork_itself_ends_nothing_is_reported_and_every_fork_goes_on_where_it_was(project: Path, by: str) -> None:
+    stuck: list[str] = []
+
+    def worker(_request: Json, step: int) -> Reply:
+        if step == 0:
+            return reply(call("bash", command="echo once >> trace"))
+        stuck.append("x")
+        return HOLD if len(stuck) <= 3 else reply("finished")
+
+    script = {"main": [reply(forks("a", "b", "c")), reply("Done.")], "f1": worker, "f2": worker, "f3": worker}
+
+    async def run(home: Den) -> None:
+        home.open()
+        turn = asyncio.create_task(home.turn())
+        await until(lambda: len(stuck) == 3)
+        await home.stop(turn, by)  # type: ignore[arg-type]
+        await home.close()
+
+    with den(project, script) as home:
+        asyncio.run(run(home))
+        assert home.bodies("main", Report) == []
+        assert home.bodies("main", ToolResult) == []
+        assert home.resume().status == "done"
+        assert {report.status for report in reports(home).values()} == {"done"}
+        for name in ("f1", "f2", "f3"):
+            assert len(home.bodies(name, ToolResult)) == 2
+        home.sound()
+
+
+# --- in the background ----------------------------------------------------------------------------------------------
+
+
+def test_a_parent_that_does_not_wait_goes_on_and_gets_each_report_as_a_message(project: Path) -> None:
+    def main(request: Json, step: int) -> Reply:
+        return reply(forks("a", "b", wait=False)) if step == 0 else reply(f"at step {step}")
+
+    with den(project, {"main": main}) as home:
+        assert home.ask().status == "done"
+        assert home.results()[0].startswith("Started: f1, f2.")
+        said = str([request.body["messages"] for request in home.requests("main")][-1])
+        for name in ("f1", "f2"):
+            assert said.count(f'<message from=\\"{name}\\">') + said.count(f'<message from="{name}">') == 1
+            assert f"{name} is done." in said
+        assert "[done, 1 step," in said
+        home.sound()
+
+
+def test_a_turn_does_not_end_while_forks_work_in_the_background_and_steering_still_arrives(project: Path) -> None:
+    free = asyncio.Event()
+
+    async def script(request: Json) -> Reply:
+        if whose(request) == "main":
+            return reply(forks("a", wait=False)) if answers(request) == 0 else reply(f"heard {newest(request)[:60]}")
+        while not free.is_set():
+            await asyncio.sleep(0.01)
+        return reply("f1 is done.")
+
+    async def run(home: Den) -> None:
+        session = home.open()
+        turn = asyncio.create_task(home.turn())
+        await until(lambda: len(home.requests("main")) == 2)
+        await asyncio.sleep(0.1)
+        assert not turn.done()
+        (session.files.folder / "inbox").mkdir(exist_ok=True)
+        (session.files.folder / "inbox/1-user.md").write_text("are you there?")
+        await until(lambda: len(home.requests("main")) == 3)
+        assert "are you there?" in newest(home.requests("main")[-1].body)
+        free.set()
+        assert (await turn).status == "done"
+        await home.close()
+
+    with den(project, script) as home:
+        asyncio.run(run(home))
+        assert len(home.requests("main")) == 4
+        home.sound()
+
+
+def test_a_report_that_comes_while_the_parent_is_answering_waits_for_its_next_step(project: Path) -> None:
+    async def script(request: Json) -> Reply:
+        if whose(request) != "main":
+            return reply("quick")
+        step = answers(request)
+        if step == 1:
+            while not home.bodies("main", Report):
+                await asyncio.sleep(0.01)
+        return reply(forks("a", wait=False)) if step == 0 else reply(f"answer {step}")
+
+    with den(project, script) as home:
+        assert home.ask().status == "done"
+        sent = [request.body["messages"] for request in home.requests("main")]
+        for earlier, later in pairwise(sent):
+            assert [m["role"] for m in later][: len(earlier)] == [m["role"] for m in earlier]
+        assert "quick" not in str(sent[1])
+        assert "quick" in str(sent[2][-1])
+        home.sound()
+
+
+def test_with_one_place_a_fork_that_does_not_wait_for_its_own_still_ends(project: Path) -> None:
+    def outer(_request: Json, step: int) -> Reply:
+        return reply(forks("inner", wait=False)) if step == 0 else reply("outer")
+
+    with den(project, {"main": [reply(forks("a")), reply("Done.")], "f1": outer}, parallel=1) as home:
+        assert home.ask().status == "done"
+        assert reports(home, "f1")["f2"].status == "done"
+        home.sound()
+
+
+def test_a_fork_by_the_user_is_taken_while_the_parent_runs_a_command(project: Path) -> None:
+    async def run(home: Den) -> None:
+        session = home.open()
+        turn = asyncio.create_task(home.turn())
+        await until(lambda: home.session and home.session.agent.history.open_calls)
+        await session.fleet.order(session.agent, session.rig, None, order("look around"))
+        assert (await turn).status == "done"
+        await home.close()
+
+    slow = reply(call("read", path="README.md"), call("bash", command="sleep 0.7; echo slept"))
+    with den(project, {"main": [slow, reply("one"), reply("two"), reply("three")]}) as home:
+        asyncio.run(run(home))
+        told = newest(home.requests("f1")[0].body)
+        assert "[still running in main; its result comes to main alone]" in told
+        assert "slept" not in told
+        assert told.rstrip().split("\n\n")[-2].endswith("Your task, f1:\nlook around")
+        assert "f1 is done." in str(home.requests("main")[-1].body["messages"])
+        home.sound()
+
+
+def test_a_fork_by_the_user_is_taken_while_the_parent_is_being_answered(project: Path) -> None:
+    async def run(home: Den) -> None:
+        session = home.open()
+        turn = asyncio.create_task(home.turn("the question"))
+        await until(lambda: home.server.requests)
+        await session.fleet.order(session.agent, session.rig, None, order("look around"))
+        assert (await turn).status == "done"
+        await home.close()
+
+    with den(project, {"main": [Reply([{"type": "text", "text": "slow"}], delay_s=0.5), reply("two")]}) as home:
+        asyncio.run(run(home))
+        sent = home.requests("f1")[0].body["messages"]
+        assert [message["role"] for message in sent] == ["user", "user"]
+        assert "slow" not in str(sent)
+        home.sound()
+
+
+def test_a_report_to_an_idle_parent_waits_for_its_next_prompt(project: Path) -> None:
+    async def run(home: Den) -> None:
+        session = home.open()
+        await home.turn("first")
+        await session.fleet.order(session.agent, session.rig, None, order("look around"))
+        await until(lambda: home.bodies("main", Report))
+        await asyncio.sleep(0.1)
+        assert len(home.requests("main")) == 1
+        await home.turn("second")
+        await home.close()
+
+    with den(project, {"main": [reply("one"), reply("two")]}) as home:
+        asyncio.run(run(home))
+        last = home.requests("main")[-1].body["messages"][-1]["content"]
+        assert [text.split("\n")[0] for text in map(block_text, last)] == ['<message from="f1">', "second"]
+        home.sound()
+
+
+def order(task: str) -> ForkOrder:
+    return ForkOrder((Task(task),), wait=False)

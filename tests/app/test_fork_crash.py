@@ -1,0 +1,152 @@
+"""kill -9 at any entry of a family: the next run takes every fork up where it was, and each reports once."""
+
+import signal
+
+import pytest
+from app_kit import Desk
+from conftest import Serve
+from fork_kit import by_agent, forks, whose
+
+from forkcli.core.entries import Fork, Merge, Report, ToolResult, ToolStart
+from forkcli.core.messages import Json, text_of
+from forkcli.engine.toolrun import LOST
+from forkcli.models.scripted import Reply, call, reply
+from forkcli.store.reading import read_history
+
+RECORDS = 44  # how often a run of the family below records something
+ANSWER = "All of them are back.\n"
+
+
+def leaves(name: str) -> list[Reply]:
+    """Leave a trace, then end."""
+    return [reply(call("bash", command=f"echo once >> trace-{name}")), reply(f"{name} left its trace.")]
+
+
+def family() -> dict[str, list[Reply]]:
+    """The root forks in two, and one of them again; one of these does not wait."""
+    inner = [reply(call("read", path="README.md"), forks("inner")), reply("f1 has heard.")]
+    return {
+        "main": [reply(call("read", path="README.md"), forks("one", "two")), reply(ANSWER.strip())],
+        "f1": inner,
+        "f2": leaves("f2"),
+        "f3": leaves("f3"),
+    }
+
+
+def script(request: Json) -> Reply:
+    return by_agent(family(), lambda name: reply(f"{name}?"))(request)
+
+
+def bodies(desk: Desk, *kinds: type) -> list[object]:
+    found = (read_history(path).entries for path in sorted(desk.session.glob("agents/*/history.jsonl")))
+    return [entry.body for entries in found for entry in entries if isinstance(entry.body, kinds)]
+
+
+def finished(desk: Desk) -> None:
+    """Everyone has reported once, and what ran ran once."""
+    assert desk.findings() == []
+    reports = [body for body in bodies(desk, Report) if isinstance(body, Report)]
+    assert sorted(report.agent for report in reports) == ["f1", "f2", "f3"]
+    assert {report.status for report in reports} == {"done"}
+    starts = [start.call for start in bodies(desk, ToolStart) if isinstance(start, ToolStart)]
+    assert len(set(starts)) == len(starts) == 4
+    results = [result for result in bodies(desk, ToolResult) if isinstance(result, ToolResult)]
+    lost = [text_of(result.content) for result in results].count(LOST)
+    traces = [desk.project / f"trace-{name}" for name in ("f2", "f3")]
+    assert sum(trace.exists() for trace in traces) + lost >= 2
+    assert all(trace.read_text() == "once\n" for trace in traces if trace.exists())
+    assert len(bodies(desk, Fork)) == 2
+    assert len({merge.agent for merge in bodies(desk, Merge) if isinstance(merge, Merge)}) == 3
+
+
+def test_the_family_that_is_killed_below_records_about_as_often_as_these_tests_believe(
+    desk: Desk, serve: Serve
+) -> None:
+    serve(script)
+    assert desk.run("-p", "fork").stdout == ANSWER
+    assert abs(len(bodies(desk, object)) - RECORDS) <= 6
+    finished(desk)
+
+
+@pytest.mark.parametrize(("record", "share"), [*((n, 1) for n in range(3, 39, 3)), (9, 0.5), (10, 0.9), (11, 0.2)])
+def test_a_family_killed_after_any_record_or_in_it_is_finished_by_the_next_run(
+    desk: Desk, serve: Serve, record: int, share: float
+) -> None:
+    server = serve(script)
+    killed = desk.run("-p", "fork", die_writing=(record, share))
+    if killed.code == 0:  # it records in groups, so a run may write fewer times
+        return
+    assert killed.code == -signal.SIGKILL
+    before = {path: path.read_bytes() for path in desk.session.glob("agents/*/history.jsonl")}
+    done = desk.run("-c", "-p")
+    if "no unfinished turn" not in done.stderr:
+        assert (done.code, done.stdout) == (0, ANSWER), done.stderr
+    for path, was in before.items():
+        assert path.read_bytes().startswith(was[: was.rfind(b"\n") + 1])
+    assert server.refusals == []
+    finished(desk)
+
+
+def test_a_family_killed_again_and_again_comes_to_its_end(desk: Desk, serve: Serve) -> None:
+    server = serve(script)
+    desk.run("-p", "fork", die_writing=(8, 1))
+    for _ in range(40):
+        if desk.run("-c", "-p", die_writing=(6, 1)).code == 0:
+            break
+    else:
+        raise AssertionError("it never ended")
+    assert server.refusals == []
+    finished(desk)
+
+
+def test_sigterm_reports_nothing_and_the_next_run_goes_on(desk: Desk, serve: Serve) -> None:
+    slow: list[str] = []
+
+    def waits(request: Json) -> Reply:
+        name = whose(request)
+        if name in {"f2", "f3"} and name not in slow:
+            slow.append(name)
+            return Reply([], delay_s=9)
+        return script(request)
+
+    server = serve(waits)
+    running = desk.start("-p", "fork")
+    server.wait_until(lambda requests: {"f2", "f3"} <= {whose(request.body) for request in requests})
+    running.kill(signal.SIGTERM)
+    assert running.wait(5) == 143
+    assert bodies(desk, Report) == []
+    assert desk.run("-c", "-p").stdout == ANSWER
+    finished(desk)
+
+
+@pytest.mark.parametrize("record", [5, 6, 7, 8, 9, 10])
+def test_forks_in_the_background_are_taken_up_again_and_their_order_is_answered(
+    desk: Desk, serve: Serve, record: int
+) -> None:
+    plan = {"main": [reply(forks("a", "b", wait=False)), *[reply(f"at {n}") for n in range(6)]]}
+    server = serve(by_agent(plan))
+    desk.run("-p", "fork", die_writing=(record, 1))
+    done = desk.run("-c", "-p")
+    assert done.code == 0, done.stderr
+    assert sorted(report.agent for report in desk.bodies(Report)) == ["f1", "f2"]
+    (started,) = desk.results()
+    assert started.startswith("Started: f1, f2.")
+    assert server.refusals == []
+    assert desk.findings() == []
+
+
+def test_with_a_prompt_a_call_whose_forks_were_at_work_is_answered_with_what_they_had(desk: Desk, serve: Serve) -> None:
+    def stuck(request: Json) -> Reply:
+        return Reply([], delay_s=9) if whose(request) == "f2" else script(request)
+
+    server = serve(stuck)
+    running = desk.start("-p", "fork")
+    server.wait_until(lambda requests: {"f2", "f3"} <= {whose(request.body) for request in requests})
+    running.kill()
+    running.wait()
+    assert desk.run("-c", "-p", "never mind").stdout == ANSWER
+    (_, answered) = desk.results()
+    assert answered.count("<report ") == 2
+    assert "had not ended" in answered
+    assert desk.findings() == []
+    assert server.refusals == []
