@@ -1,6 +1,7 @@
 """A program for tests: kills a change of files at every step that it takes, and looks at what recovery makes of it.
 
-Usage: restore_kill.py FOLDER apply|recover|edit. It prints a JSON object: `points`, how many steps there were, and
+Usage: restore_kill.py FOLDER apply|recover|edit|meanwhile; with `meanwhile` nothing is killed, but a user saves a file
+in the middle of the step. It prints a JSON object: `points`, how many steps there were, and
 `wrong`, what was not as it had to be. A step is one call that changes a file system; it is killed before the call.
 """
 
@@ -8,6 +9,7 @@ import json
 import os
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
@@ -41,32 +43,39 @@ NEW: Files = {
 UNHELD: Files = {b"gone/ignored": file("i\n"), b"untracked": file("u\n")}
 
 
-def die_at(number: int) -> None:
-    """Kill this process before its step with that number."""
-    count = 0
+def die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def at_step(number: int, deed: Callable[[], None]) -> list[int]:
+    """Do something before this process's step with that number; the steps that came so far."""
+    steps: list[int] = []
 
     def watch(event: str, args: tuple[object, ...]) -> None:
-        nonlocal count
         flags = args[2] if event == "open" and len(args) > 2 else 0
         if event in STEPS or (isinstance(flags, int) and flags & (os.O_CREAT | os.O_TRUNC)):
-            count += 1
-            if count == number:
-                os.kill(os.getpid(), signal.SIGKILL)
+            steps.append(len(steps) + 1)
+            if len(steps) == number:
+                deed()
 
     sys.addaudithook(watch)
+    return steps
 
 
-def killed(number: int, work) -> bool:
-    """Whether `work` was killed at that step; else it ran to its end."""
+def disturbed(number: int, work: Callable[[], object], deed: Callable[[], None] = die) -> bool:
+    """Whether there was a step with that number in `work`, before which `deed` was done."""
     child = os.fork()
     if child == 0:
-        die_at(number)
+        steps = at_step(number, deed)
         work()
-        os._exit(0)
+        os._exit(0 if len(steps) >= number else 7)
     status = os.waitpid(child, 0)[1]
-    if not os.WIFSIGNALED(status) and os.waitstatus_to_exitcode(status) != 0:
-        raise SystemExit(f"step {number}: exit code {os.waitstatus_to_exitcode(status)}")
-    return os.WIFSIGNALED(status)
+    if os.WIFSIGNALED(status):
+        return True
+    code = os.waitstatus_to_exitcode(status)
+    if code not in {0, 7}:
+        raise SystemExit(f"step {number}: exit code {code}")
+    return code == 0
 
 
 def main(folder: Path, how: str) -> None:
@@ -75,15 +84,22 @@ def main(folder: Path, how: str) -> None:
     wrong: list[str] = []
     points = 0
     going = True
+
+    def save() -> None:
+        (folder / ".editor").write_text("mine\n")
+        (folder / ".editor").replace(folder / "modified")
+
     while going:
         points += 1
         clear_files(folder)
         write_files(folder, {**OLD, **UNHELD})
         if how == "recover":  # a change that was killed in its middle, and then its recovery is killed too
-            killed(30, lambda: apply(snapshots, old, new, "merge of f1"))
-            going = killed(points, lambda: recover(snapshots))
+            disturbed(30, lambda: apply(snapshots, old, new, "merge of f1"))
+            going = disturbed(points, lambda: recover(snapshots))
+        elif how == "meanwhile":
+            going = disturbed(points, lambda: apply(snapshots, old, new, "merge of f1"), save)
         else:
-            going = killed(points, lambda: apply(snapshots, old, new, "merge of f1"))
+            going = disturbed(points, lambda: apply(snapshots, old, new, "merge of f1"))
         wrong += [f"step {points}: {text}" for text in look(snapshots, folder, how, going=going)]
     print(json.dumps({"points": points - 1, "wrong": wrong}))
 
@@ -92,6 +108,8 @@ def look(snapshots: Snapshots, folder: Path, how: str, *, going: bool) -> list[s
     mine: Files = {}
     if how == "edit":
         (folder / "modified").write_text("mine\n")
+        mine = {b"modified": file("mine\n")}
+    elif how == "meanwhile" and going:
         mine = {b"modified": file("mine\n")}
     said = recover(snapshots)
     found = read_files(folder)

@@ -11,8 +11,8 @@ PROGRAM = Path(__file__).parent / "restore_kill.py"
 
 
 @pytest.mark.timeout(120)
-@pytest.mark.parametrize("how", ["apply", "recover", "edit"])
-def test_killed_at_every_step(tmp_path: Path, how: str) -> None:
+@pytest.mark.parametrize("how", ["apply", "recover", "edit", "meanwhile"])
+def test_killed_or_disturbed_at_every_step(tmp_path: Path, how: str) -> None:
     done = subprocess.run(
         [sys.executable, str(PROGRAM), str(tmp_path), how], capture_output=True, text=True, check=False
     )
