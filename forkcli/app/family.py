@@ -1,15 +1,18 @@
 """The relatives within an open session: moving to another agent, forking the conversation by hand, stopping a child."""
 
 from forkcli.app.crew import fork_rig
+from forkcli.app.nursery import LAYERS
 from forkcli.app.session import Session
 from forkcli.core.entries import Checkpoint, Child, Fork, Notice
 from forkcli.core.forking import opening
 from forkcli.core.ids import AgentId, Seq, is_agent_id
 from forkcli.engine.agent import Agent, Stop
-from forkcli.engine.ports import ForkOrder, Task
+from forkcli.engine.ports import ForkOrder, Task, Workspace
 from forkcli.errors import ForkError, Kind
 from forkcli.prompts import filled
-from forkcli.store.agent_files import create_agent, open_agent
+from forkcli.store.agent_files import HISTORY, create_agent, folded, open_agent
+from forkcli.store.reading import read_history
+from forkcli.workspace.base import open_fork
 
 
 async def fork_task(session: Session, task: str) -> AgentId:
@@ -68,7 +71,31 @@ def go(session: Session, name: str) -> None:
         return
     files, history, _ = open_agent(session.around.scratch.agent_folder(session.id, agent))
     opened = Agent(agent, files, history, session.agent.emit)
-    session.focus(opened, fork_rig(session.around, opened, session.around.workspace, session.rig))
+    try:
+        workspace = files_of_agent(session, agent)
+    except BaseException:
+        files.close()
+        raise
+    session.focus(opened, fork_rig(session.around, opened, workspace, session.rig))
+
+
+def files_of_agent(session: Session, name: AgentId) -> Workspace:
+    """The files that an agent sees when it is gone on with: its own, as long as they are not merged; else its parent's.
+
+    It blocks. Raises ForkError where they cannot be opened.
+    """
+    if name in session.opened:
+        return session.opened[name][1].workspace
+    folder = session.around.scratch.agent_folder(session.id, name)
+    about = folded(folder, read_history(folder / HISTORY)).agent
+    if about is None or about.parent is None:
+        return session.around.workspace
+    above = files_of_agent(session, about.parent)
+    parent = session.around.scratch.agent_folder(session.id, about.parent)
+    merge = folded(parent, read_history(parent / HISTORY)).merges.get(name)
+    if not (folder / LAYERS).is_dir() or (merge is not None and merge.outcome in {"merged", "nothing"}):
+        return above
+    return open_fork(above, folder / LAYERS, access=about.access)
 
 
 def stop_agent(session: Session, name: str) -> bool:

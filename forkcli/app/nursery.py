@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -22,6 +23,8 @@ from forkcli.prompts import filled
 from forkcli.store.agent_files import create_agent, is_begun, open_agent
 from forkcli.store.files import own_folder
 from forkcli.workspace.base import ForkWorkspace, open_fork
+
+LAYERS = "layers"  # where a fork's own files lie, in its folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +63,16 @@ class ForkNursery:
             raise
         if workspace.notes and not agent.history.own_steps:
             agent.record(Notice(" ".join(workspace.notes)))
-        return agent, fork_rig(self.around, agent, workspace, rig)
+        own = fork_rig(self.around, agent, workspace, rig)
+        if workspace.kind != "view":
+            own.before_write = partial(self._noted, parent, rig, fork)
+        return agent, own
+
+    async def _noted(self, parent: Agent, rig: Rig, fork: Fork) -> None:
+        """Until it is noted what the files were at the fork: a copy that changed before that could not be told from
+        what the user edited since. Where it cannot be noted, nothing is merged, and that is said then."""
+        with suppress(ForkError):
+            await self.merging.base(parent, rig, fork.from_seq)
 
     def _reopened(self, parent: Agent, child: Child, folder: Path, past: History, told: Sequence[Body]) -> Agent:
         """A child as it was left. What a crash cut off its opening is told now; what stopped all of fork is over."""
@@ -112,7 +124,7 @@ class ForkNursery:
     async def _workspace(self, parent: Agent, rig: Rig, fork: Fork, child: Child, folder: Path) -> ForkWorkspace:
         """The child's own files at the project's path. Raises ForkError where they cannot be kept apart."""
         access = narrower(child.access, parent.history.access)
-        open_it = partial(open_fork, rig.workspace, folder / "layers", access=access, waits=fork.wait)
+        open_it = partial(open_fork, rig.workspace, folder / LAYERS, access=access, waits=fork.wait)
         if access == "read":
             return await asyncio.to_thread(open_it)
         if fork.wait:

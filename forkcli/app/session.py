@@ -8,7 +8,7 @@ from forkcli.app.merging import Merging
 from forkcli.app.nursery import ForkNursery
 from forkcli.app.parts import line_one
 from forkcli.config import Settings
-from forkcli.core.entries import AccessChange, Body, ModelChange
+from forkcli.core.entries import AccessChange, Body, Merge, ModelChange
 from forkcli.core.events import Warned
 from forkcli.core.history import History
 from forkcli.core.ids import MAIN, AgentId, SessionId
@@ -53,6 +53,15 @@ class Session:
         """The first prompt, verbatim."""
         return self.around.scratch.prompt_file(self.id)
 
+    async def merge(self, name: str) -> Merge:
+        """Bring the files of a fork of the agent in focus into its own, as they are now. Raises ForkError."""
+        child = AgentId(name)
+        fork, opened = self.agent.history.forks.get(child), self.opened.get(child)
+        tree = ""
+        if fork is not None and opened is not None:
+            tree = await self.merging.made(self.agent, self.rig, *opened, fork.from_seq)
+        return await self.fleet.merge(self.agent, self.rig, name, tree)
+
     async def diff_of(self, name: str) -> str:
         """What a fork of the agent in focus changed, as a unified diff. Raises ForkError where that is not known."""
         child = AgentId(name)
@@ -71,6 +80,8 @@ class Session:
         await self.merging.close()
         for agent, rig in {**self.opened, self.agent.id: (self.agent, self.rig)}.values():
             await rig.jobs.close()
+            if rig.workspace is not self.around.workspace:
+                await rig.workspace.close()
             agent.files.close()
         self.lock.release()
 

@@ -226,7 +226,7 @@ async def _merge(driver: ReplDriver, rest: str) -> Shown:
     session = await driver.open()
     if session.agent.task is not None:
         raise ForkError(f"{session.agent.id} is at work", "merge when it has stopped, or let it use its `merge` tool")
-    merge = await session.fleet.merge(session.agent, session.rig, rest)
+    merge = await session.merge(rest)
     return Lines(f"Files of {merge.agent}: {files_of(merge)}.")
 
 

@@ -258,8 +258,11 @@ class Fleet:
         if merge is not None:
             parent.record(merge)
 
-    async def merge(self, parent: Agent, rig: Rig, name: str) -> Merge:
-        """Bring the files of a child that kept them (or was in conflict) into its parent's. Raises ForkError."""
+    async def merge(self, parent: Agent, rig: Rig, name: str, tree: str = "") -> Merge:
+        """Bring the files of a child that kept them (or was in conflict) into its parent's. Raises ForkError.
+
+        `tree` is a snapshot of them as they are now, where the child has gone on since its report.
+        """
         history = parent.history
         child = AgentId(name)
         fork, report = history.forks.get(child), history.reports.get(child)
@@ -270,6 +273,7 @@ class Fleet:
         before = history.merges.get(child)
         if before is not None and before.outcome == "merged":
             raise ForkError(f"the files of {name} were merged already")
+        report = replace(report, tree=tree or report.tree)
         if not report.tree:
             raise ForkError(f"the fork {name} has no files of its own")
         merge = await self.nursery.bring(parent, rig, fork, report)

@@ -94,6 +94,8 @@ async def _run(agent: Agent, rig: Rig, call: Block) -> None:
         return
     if tool.name not in AGENT_TOOLS:  # an order to fork is its own record
         agent.record(ToolStart(CallId(call["id"]), tool.name), sync=not tool.only_reads(args))
+    if rig.before_write is not None and not tool.only_reads(args):
+        await rig.before_write()
     agent.emit(CallStarted(agent.id, call))
     await _carry_out(agent, rig, tool, call, args)
 
