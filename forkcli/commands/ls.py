@@ -6,9 +6,8 @@ from pathlib import Path
 from forkcli.core.ids import SessionId
 from forkcli.core.views import SessionRow, State, answers_of, cost_of, state_of
 from forkcli.errors import ForkError
-from forkcli.store.agent_files import HISTORY, folded
+from forkcli.store.lineage import Lineage
 from forkcli.store.lock import is_locked
-from forkcli.store.reading import read_history
 from forkcli.store.scratch import Scratch, SessionSummary
 
 
@@ -29,10 +28,10 @@ def _read(scratch: Scratch, session: SessionId) -> tuple[State, float | None]:
     held = is_locked(scratch.session_folder(session)) is not None
     state: State = "damaged"
     answers = []
+    lineage = Lineage(scratch.session_folder(session) / "agents")
     for agent in scratch.agents(session):
         try:
-            folder = scratch.agent_folder(session, agent)
-            history = folded(folder, read_history(folder / HISTORY))
+            history = lineage.history(agent)
         except ForkError:
             continue
         answers += answers_of(history)

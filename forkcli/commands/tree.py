@@ -1,14 +1,14 @@
 """`fork tree`: the agents of a session, parents before their children."""
 
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from forkcli.commands.found import find_session
 from forkcli.core.history import History
 from forkcli.core.ids import AgentId
 from forkcli.core.views import TreeView, agent_row
-from forkcli.store.agent_files import HISTORY, folded
+from forkcli.store.lineage import Lineage
 from forkcli.store.lock import is_locked
-from forkcli.store.reading import read_history
 from forkcli.store.scratch import Scratch
 
 
@@ -17,12 +17,19 @@ def session_tree(project: Path, session: str | None) -> TreeView:
     scratch = Scratch(project)
     found = find_session(project, session)
     held = is_locked(scratch.session_folder(found)) is not None
-    folders = [scratch.agent_folder(found, agent) for agent in scratch.agents(found)]
-    histories = [folded(folder, read_history(folder / HISTORY)) for folder in folders]
-    by_name = {history.agent.agent: history for history in histories if history.agent is not None}
-    rows = (agent_row(one, held=held, above=by_name.get(_parent(one))) for one in histories)
+    lineage = Lineage(scratch.session_folder(found) / "agents")
+    by_name = {agent: lineage.history(agent) for agent in scratch.agents(found)}
+    rows = (agent_row(by_name[one], held=held, above=by_name.get(_parent(by_name[one]))) for one in _nested(by_name))
     return TreeView(found, tuple(rows))
 
 
 def _parent(history: History) -> AgentId:
     return (history.agent.parent if history.agent else None) or AgentId("")
+
+
+def _nested(histories: Mapping[AgentId, History], above: str = "") -> Iterator[AgentId]:
+    """Each agent, and after it those that began with it."""
+    for agent, history in histories.items():
+        if _parent(history) == above:
+            yield agent
+            yield from _nested(histories, agent)

@@ -247,7 +247,8 @@ class Fleet:
         """Merge what one child changed, once. Half-done work stays with it; a failure costs the others nothing."""
         if report.agent in parent.history.merges or not report.tree:
             return
-        merge: Merge | None = Merge(report.agent, "kept")
+        untouched = report.tree == parent.history.trees.get(fork.from_seq)
+        merge: Merge | None = Merge(report.agent, "nothing" if untouched else "kept")
         if report.status in {"done", "limit"}:
             try:
                 merge = await self.nursery.merge(parent, rig, fork, report)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from forkcli.core.entries import Agent, Body, Entry, Message, ModelChange, Notice
 from forkcli.core.history import History
-from forkcli.core.ids import Seq
+from forkcli.core.ids import AgentId, Seq
 from forkcli.core.messages import Message as ContextMessage
 from forkcli.errors import ForkError
 from forkcli.store import layout
@@ -20,6 +20,7 @@ from forkcli.store.context_file import ContextFile, Match, compare, head_line
 from forkcli.store.files import append_file, own_folder, replace_file, saving
 from forkcli.store.history_file import HistoryFile, keep_damaged
 from forkcli.store.inbox import Inbox
+from forkcli.store.lineage import Lineage
 from forkcli.store.reading import Damage, HistoryRead, read_history
 from forkcli.store.transcript import render
 
@@ -186,8 +187,7 @@ def folded(folder: Path, read: HistoryRead, past: History | None = None) -> Hist
     if line_1 is None or line_1.parent is None or line_1.from_seq is None:
         return History.of(read.entries)
     if past is None:
-        above = folder.parent / line_1.parent
-        past = folded(above, read_history(above / HISTORY))
+        return Lineage(folder.parent).history(AgentId(folder.name), read)
     history = past.forked(line_1.from_seq)
     for entry in read.entries:
         history.add(entry)

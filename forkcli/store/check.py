@@ -9,8 +9,9 @@ from typing import Literal
 
 from forkcli.core.ids import AgentId
 from forkcli.errors import ForkError
-from forkcli.store.agent_files import CONTEXT, HISTORY, TRANSCRIPT, folded, transcript_parts
+from forkcli.store.agent_files import CONTEXT, HISTORY, TRANSCRIPT, transcript_parts
 from forkcli.store.context_file import Match, compare, context_lines
+from forkcli.store.lineage import Lineage
 from forkcli.store.reading import read_history
 from forkcli.store.scratch import agent_names
 
@@ -31,20 +32,21 @@ def check_session(folder: Path) -> list[Finding]:
     """
     if not folder.is_dir():
         raise ForkError(f"there is no session in `{folder}`", "`fork ls` lists the sessions of this project")
-    return [finding for name in agent_names(folder) for finding in check_agent(folder / "agents" / name)]
+    lineage = Lineage(folder / "agents")
+    return [finding for name in agent_names(folder) for finding in check_agent(folder / "agents" / name, lineage)]
 
 
-def check_agent(folder: Path) -> list[Finding]:
-    """What is wrong with one agent's files."""
+def check_agent(folder: Path, lineage: Lineage | None = None) -> list[Finding]:
+    """What is wrong with one agent's files. `lineage` has the histories of its session, where many are looked at."""
     agent = AgentId(folder.name)
     try:
         read = read_history(folder / HISTORY)
+        history = (lineage or Lineage(folder.parent)).history(agent, read)
     except ForkError as error:
         return [Finding(agent, "error", error.sentence)]
     found = [Finding(agent, "error", f"{HISTORY}, line {d.line_no}: {d.reason}") for d in read.damage]
     if read.torn_tail:
         found.append(Finding(agent, "note", f"{HISTORY} ends in a piece of a line, which is closed when it goes on"))
-    history = folded(folder, read)
     if history.agent is None:
         found.append(Finding(agent, "error", f"{HISTORY} does not say what the agent is"))
         return found

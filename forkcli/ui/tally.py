@@ -36,8 +36,9 @@ class Tally:
         """Count one entry."""
         if isinstance(body, Report):
             self._states[body.agent] = body.status
+        row = self._rows.setdefault(agent, _Row())
         if isinstance(body, Assistant):
-            self._count(self._rows.setdefault(agent, _Row()), body)
+            self._count(row, body)
         if agent == self.root:
             self._listen(body)
 

@@ -1,10 +1,12 @@
 """An open session in this process, with a scripted model that answers each agent by its own script."""
 
 import asyncio
+import gc
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import tracemalloc
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,14 +15,15 @@ from forkcli.app.parts import NobodyToAsk
 from forkcli.app.session import Session, new_session, resume_session
 from forkcli.config import Settings
 from forkcli.core.decide import Finish
-from forkcli.core.entries import Agent, Body, Entry, Prompt, ToolResult
+from forkcli.core.entries import Agent, Assistant, Body, Checkpoint, Entry, Prompt, ToolResult, ToolStart, Usage
 from forkcli.core.events import Event, Warned
 from forkcli.core.history import History
-from forkcli.core.ids import SessionId
+from forkcli.core.ids import CallId, SessionId
 from forkcli.core.messages import Block, Json, dump, text_block, text_of
 from forkcli.engine.agent import Approvals, Stop
 from forkcli.engine.loop import prompt_turn, resume_turn
 from forkcli.engine.patience import Patience
+from forkcli.engine.ports import ForkOrder, ModelRequest, Task
 from forkcli.models.anthropic import AnthropicModel
 from forkcli.models.scripted import Reply, ScriptedServer, call, reply
 from forkcli.models.scripted.cache import BYTES_PER_TOKEN
@@ -233,3 +236,70 @@ def unread(request: Recorded) -> int:
 def size(*values: object) -> int:
     """Tokens of blocks, by the server's count."""
     return sum(len(dump(value)) for value in values) // BYTES_PER_TOKEN
+
+
+# --- what a fork adds ------------------------------------------------------------------------------------------------
+
+
+def grow(agent: Agent, steps: int) -> None:
+    """Give an agent a past of so many steps."""
+    bodies: list[Body] = [Prompt("begin", (text_block("begin"),)), Checkpoint("<checkpoint/>", 1, 1_000_000)]
+    for n in range(steps):
+        key = CallId(f"toolu_{n}")
+        use = {"type": "tool_use", "id": key, "name": "read", "input": {"path": f"file{n}.py"}}
+        bodies += [
+            Assistant((use,), "tool_use", Usage(1, 20, 100 * n, 100), "claude-opus-5-5"),
+            ToolStart(key, "read"),
+            ToolResult(key, "read", (text_block(f"the text of file {n} " * 10),)),
+            Checkpoint(f'<checkpoint n="{n}"/>', 100 * n, 1_000_000),
+        ]
+    agent.record(*bodies, Assistant((text_block("Ready."),), "end_turn", Usage(1, 1), "claude-opus-5-5"))
+
+
+def disk(folder: Path) -> int:
+    """Bytes of the files of an agent, its workspace apart."""
+    files = (path for path in folder.rglob("*") if path.is_file() and "layers" not in path.parts)
+    return sum(path.stat().st_size for path in files)
+
+
+class Parked(AnthropicModel):
+    """An endpoint that never begins to answer."""
+
+    waiting = 0
+
+    async def stream(self, request: ModelRequest) -> AsyncGenerator[Json, None]:
+        self.waiting += 1
+        await asyncio.sleep(60)
+        yield dict(request.context.messages[-1].content[0])
+
+
+async def held(home: Den, count: int, steps: int, results: int = 0) -> int:
+    """Bytes of memory that each of `count` forks adds until its first request would leave."""
+    session = home.open()
+    rig, parked = session.rig, Parked(api_key="test", base_url=home.server.base_url)
+    session.around = replace(session.around, model=parked)
+    session.fleet.nursery = replace(session.fleet.nursery, around=session.around)  # type: ignore[type-var]
+    rig.model = parked
+    grow(session.agent, steps)
+    asks = [call("read", path=f"{n}") for n in range(results)] + [call("fork")]
+    session.agent.record(Assistant(tuple(asks), "tool_use", Usage(1, 1), "claude-opus-5-5"))
+    for ask in asks[:-1]:
+        session.agent.record(ToolResult(CallId(ask["id"]), "read", (text_block("0123456789" * 3000),)))
+    tasks = tuple(Task(f"task {n}: look after it well") for n in range(count + 1))
+    await session.fleet.order(session.agent, rig, None, ForkOrder(tasks[:1]))  # what is loaded only once
+    await until(lambda: parked.waiting == 1)
+    gc.collect()
+    tracemalloc.start()
+    before = tracemalloc.get_traced_memory()[0]
+    await session.fleet.order(session.agent, rig, CallId(asks[-1]["id"]), ForkOrder(tasks[1:]))
+    await until(lambda: parked.waiting == count + 1)
+    gc.collect()
+    used = tracemalloc.get_traced_memory()[0] - before
+    tracemalloc.stop()
+    await home.close()
+    return used // count
+
+
+async def until(true: Callable[[], object]) -> None:
+    while not true():
+        await asyncio.sleep(0.01)

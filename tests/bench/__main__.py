@@ -7,12 +7,12 @@ import re
 import sys
 from pathlib import Path
 
-from tests.bench import startup, steady
+from tests.bench import forks, startup, steady
 from tests.bench.lab import ROOT, Figure, Row, lab
 
 BUSY = 0.5  # load average from which the figures are doubtful
 PAGE = ROOT / "docs/benchmarks.md"
-ROWS = (*startup.ROWS, *steady.ROWS)
+ROWS = (*startup.ROWS, *steady.ROWS, *forks.ROWS)
 
 
 def table(figures: list[tuple[Row, Figure]], load: float) -> str:

@@ -1,6 +1,7 @@
-from forkcli.core.chain import Chain, Names
 from hypothesis import given
 from hypothesis import strategies as st
+
+from forkcli.core.chain import Chain, Names
 
 
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 99)), max_size=40), st.lists(st.integers(0, 5), max_size=5))

@@ -1,4 +1,5 @@
 from core.build import AGENT, answer, entries, prompt, result, seal, start, tool_use
+
 from forkcli.core.decide import Finish, Gather, RunTools, Seal, next_action
 from forkcli.core.entries import Agent, Body, Child, Entry, Fork, Interrupt, Merge, Report, ToolResult, Usage
 from forkcli.core.forking import opening, others, report_of

@@ -1,0 +1,44 @@
+"""The histories of a session's agents, read only: each is folded once, and so is each past that forks share."""
+
+from pathlib import Path
+
+from forkcli.core.entries import Agent
+from forkcli.core.history import History
+from forkcli.core.ids import AgentId, Seq, is_agent_id
+from forkcli.errors import ForkError
+from forkcli.store.reading import HistoryRead, read_history
+
+HISTORY = "history.jsonl"
+
+
+class Lineage:
+    """What the histories under the folder `agents` come to."""
+
+    def __init__(self, agents: Path) -> None:
+        self._agents = agents
+        self._histories: dict[AgentId, History] = {}
+        self._pasts: dict[tuple[AgentId, Seq], History] = {}
+        self._open: set[AgentId] = set()  # being folded, or folded: a parent that comes up again would have no end
+
+    def history(self, agent: AgentId, read: HistoryRead | None = None) -> History:
+        """An agent's history; `read` is what its file holds, where that is at hand. Raises ForkError."""
+        if agent not in self._histories:
+            if agent in self._open or not is_agent_id(agent):
+                raise ForkError(f"the histories in `{self._agents}` name {agent!r} as a parent, which cannot be")
+            self._open.add(agent)
+            read = read or read_history(self._agents / agent / HISTORY)
+            history = self._begun(read)
+            for entry in read.entries:
+                history.add(entry)
+            self._histories[agent] = history
+        return self._histories[agent]
+
+    def _begun(self, read: HistoryRead) -> History:
+        """What goes before an agent's own entries."""
+        first = next((entry.body for entry in read.entries if isinstance(entry.body, Agent)), None)
+        if first is None or first.parent is None or first.from_seq is None:
+            return History()
+        key = (first.parent, first.from_seq)
+        if key not in self._pasts:
+            self._pasts[key] = self.history(first.parent).forked(first.from_seq)
+        return self._pasts[key].branch()
