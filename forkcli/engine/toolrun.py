@@ -67,11 +67,14 @@ async def _beside(agent: Agent, rig: Rig, group: Sequence[Block]) -> None:
         async with asyncio.TaskGroup() as tasks:
             for call in group:
                 tasks.create_task(_gated(gate, agent, rig, call))
-    except* ForkError as errors:
-        raise _first(errors) from None
+    except BaseExceptionGroup as group:  # an error that is raised in an `except*` would be put in a group again
+        failed = group.subgroup(ForkError)
+        if failed is None:
+            raise
+        raise _first(failed) from None
 
 
-def _first(errors: BaseExceptionGroup[ForkError]) -> ForkError:
+def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:
     found = errors.exceptions[0]
     return _first(found) if isinstance(found, BaseExceptionGroup) else found
 

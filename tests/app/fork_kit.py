@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import re
+import time
 import tracemalloc
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -11,11 +12,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from forkcli.app.crew import Surroundings
+from forkcli.app.nursery import ForkNursery
 from forkcli.app.parts import NobodyToAsk
 from forkcli.app.session import Session, new_session, resume_session
 from forkcli.config import Settings
 from forkcli.core.decide import Finish
-from forkcli.core.entries import Agent, Assistant, Body, Checkpoint, Entry, Prompt, ToolResult, ToolStart, Usage
+from forkcli.core.entries import Agent, Assistant, Body, Checkpoint, Entry, Prompt, Report, ToolResult, ToolStart, Usage
 from forkcli.core.events import Event, Warned
 from forkcli.core.history import History
 from forkcli.core.ids import CallId, SessionId
@@ -278,7 +280,9 @@ async def held(home: Den, count: int, steps: int, results: int = 0) -> int:
     session = home.open()
     rig, parked = session.rig, Parked(api_key="test", base_url=home.server.base_url)
     session.around = replace(session.around, model=parked)
-    session.fleet.nursery = replace(session.fleet.nursery, around=session.around)  # type: ignore[type-var]
+    nursery = session.fleet.nursery
+    assert isinstance(nursery, ForkNursery)
+    session.fleet.nursery = replace(nursery, around=session.around)
     rig.model = parked
     grow(session.agent, steps)
     asks = [call("read", path=f"{n}") for n in range(results)] + [call("fork")]
@@ -300,6 +304,16 @@ async def held(home: Den, count: int, steps: int, results: int = 0) -> int:
     return used // count
 
 
-async def until(true: Callable[[], object]) -> None:
+HOLD = Reply([], delay_s=9)
+
+
+def reports(home: Den, agent: str = "main") -> dict[str, Report]:
+    return {report.agent: report for report in home.bodies(agent, Report)}
+
+
+async def until(true: Callable[[], object], timeout_s: float = 5.0) -> None:
+    """Wait until something holds."""
+    end = time.monotonic() + timeout_s
     while not true():
+        assert time.monotonic() < end
         await asyncio.sleep(0.01)

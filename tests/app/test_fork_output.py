@@ -6,6 +6,7 @@ from app_kit import Desk
 from conftest import Serve
 from fork_kit import by_agent, forks
 
+from forkcli.core.messages import Json
 from forkcli.models.scripted import call, fail, reply
 
 PLAN = {
@@ -17,7 +18,7 @@ PLAN = {
 NAMES = ["main", "f1", "f2", "f3", "f4"]
 
 
-def family(desk: Desk, serve: Serve, *words: str) -> list[dict[str, object]]:
+def family(desk: Desk, serve: Serve, *words: str) -> list[Json]:
     serve(by_agent(PLAN))
     done = desk.run("-p", "fork", *words)
     assert done.code == 0, done.stderr
@@ -26,7 +27,7 @@ def family(desk: Desk, serve: Serve, *words: str) -> list[dict[str, object]]:
 
 def test_the_result_has_a_row_for_every_agent_with_its_state(desk: Desk, serve: Serve) -> None:
     (result,) = family(desk, serve, "-o", "json")
-    rows = {row["agent"]: row for row in result["agents"]}  # type: ignore[attr-defined, index]
+    rows = {row["agent"]: row for row in result["agents"]}
     assert sorted(rows) == sorted(NAMES)
     states = {name: row["state"] for name, row in rows.items()}
     assert states == {"main": "done", "f1": "done", "f2": "done", "f3": "failed", "f4": "done"}
@@ -37,7 +38,7 @@ def test_the_result_has_a_row_for_every_agent_with_its_state(desk: Desk, serve: 
 
 def test_a_stream_tells_each_fork_and_each_report_with_the_agent_it_belongs_to(desk: Desk, serve: Serve) -> None:
     objects = family(desk, serve, "-o", "stream-json")
-    forked = [(o["agent"], [child["agent"] for child in o["children"]]) for o in objects if o["type"] == "fork"]  # type: ignore[attr-defined]
+    forked = [(o["agent"], [child["agent"] for child in o["children"]]) for o in objects if o["type"] == "fork"]
     assert forked == [("main", ["f1", "f2", "f3"]), ("f2", ["f4"])]
     reported = {o["from"]: (o["agent"], o["status"]) for o in objects if o["type"] == "report"}
     assert reported == {
