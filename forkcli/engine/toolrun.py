@@ -67,8 +67,8 @@ async def _beside(agent: Agent, rig: Rig, group: Sequence[Block]) -> None:
         async with asyncio.TaskGroup() as tasks:
             for call in group:
                 tasks.create_task(_gated(gate, agent, rig, call))
-    except BaseExceptionGroup as group:  # an error that is raised in an `except*` would be put in a group again
-        failed = group.subgroup(ForkError)
+    except BaseExceptionGroup as errors:  # an error that is raised in an `except*` would be put in a group again
+        failed = errors.subgroup(ForkError)
         if failed is None:
             raise
         raise _first(failed) from None
