@@ -45,9 +45,11 @@ def _main() -> int:
     _die_tidily()
     try:
         code = _run()
-        sys.stdout.flush()
     except BrokenPipeError:
         code = FAILED
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:  # nobody reads: how the run went is another matter
         _drop_output()
     return code
 
