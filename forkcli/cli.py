@@ -233,7 +233,10 @@ def show(
     history: Annotated[bool, typer.Option("--history", help="All that happened to it.")] = False,
     context: Annotated[bool, typer.Option("--context", help="What the next model call would send.")] = False,
     prompt: Annotated[bool, typer.Option("--prompt", help="The session's first prompt, verbatim.")] = False,
-    diff: Annotated[bool, typer.Option("--diff", help="What differs from the last commit.")] = False,
+    report: Annotated[bool, typer.Option("--report", help="Its last report.")] = False,
+    diff: Annotated[
+        bool, typer.Option("--diff", help="What a fork changed; of main: what differs from the last commit.")
+    ] = False,
     session: Session = None,
     json: Json = False,
     cwd: Cwd = None,
@@ -243,12 +246,12 @@ def show(
     """Show an agent: main, or AGENT."""
     from forkcli import verbs
 
-    parts = [name for name in ("history", "context", "prompt", "diff") if ctx.params[name]]
+    parts = [name for name in ("history", "context", "prompt", "report", "diff") if ctx.params[name]]
     if len(parts) > 1:
         raise ForkError(f"--{parts[0]} and --{parts[1]} are two views; give one of them", kind=Kind.USAGE)
     settings = _settings(ctx, cwd, verbose)
     if diff:
-        return verbs.diff(settings, json=json)
+        return verbs.diff(settings, session, agent, json=json)
     return verbs.show(settings, session, agent, parts[0] if parts else "", json=json)
 
 

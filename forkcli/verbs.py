@@ -47,6 +47,9 @@ def show(settings: Settings, session: str | None, agent: str | None, part: str, 
     found = read_found(settings.project, session, agent)
     for damage in found.damage:
         sys.stderr.write(one_line(f"warning: line {damage.line_no} of the history: {damage.reason}", 500) + "\n")
+    if part == "report":
+        report = verb.report_text(found)
+        return _print({"report": report}, json, lambda _width: sanitize(_ended(report)))
     if part == "history":
         view = verb.history_view(found)
         return _print(view.entries, json, lambda _width: sanitize(_ended(view.transcript)))
@@ -60,13 +63,15 @@ def show(settings: Settings, session: str | None, agent: str | None, part: str, 
     return _print(card, json, lambda width: tables.agent(card, width))
 
 
-def diff(settings: Settings, *, json: bool) -> int:
-    """Show what differs from the last commit."""
+def diff(settings: Settings, session: str | None, agent: str | None, *, json: bool) -> int:
+    """Show what a fork changed; for the root agent, what differs from the last commit."""
     import asyncio
 
+    from forkcli.commands.show import fork_diff
     from forkcli.workspace.git import diff as verb
 
-    text = asyncio.run(verb(settings.project))
+    forked = agent is not None and agent != "main"
+    text = fork_diff(settings.project, session, str(agent)) if forked else asyncio.run(verb(settings.project))
     return _print({"diff": text}, json, lambda _width: sanitize(_ended(text)) if text.strip() else "no changes\n")
 
 

@@ -3,15 +3,17 @@
 import json
 from pathlib import Path
 
-from forkcli.commands.found import Found, find_session
+from forkcli.commands.found import Found, find_session, read_found
 from forkcli.core.entries import Prompt
+from forkcli.core.ids import AgentId
 from forkcli.core.messages import Json, text_of
 from forkcli.core.views import AgentView, EntriesView, agent_row, answers_of
 from forkcli.errors import ForkError
-from forkcli.store.agent_files import transcript_parts
+from forkcli.store.agent_files import REPORT, transcript_parts
 from forkcli.store.codec import encode
 from forkcli.store.files import read_private
 from forkcli.store.scratch import Scratch
+from forkcli.workspace.snapshots import Snapshots
 
 
 def agent_view(found: Found) -> AgentView:
@@ -45,6 +47,26 @@ def context_json(found: Found) -> Json:
     context = found.history.context()
     messages = [{"role": message.role, "content": list(message.content)} for message in context.messages]
     return {"system": list(context.system), "tools": list(context.tools), "messages": messages}
+
+
+def report_text(found: Found) -> str:
+    """An agent's last report. Raises ForkError if it has not handed over one."""
+    try:
+        return (found.folder / REPORT).read_text("utf-8", "replace")
+    except OSError:
+        raise ForkError(f"{found.folder.name} has handed over no report", "`fork tree` shows how it stands") from None
+
+
+def fork_diff(project: Path, session: str | None, agent: str) -> str:
+    """What a fork changed until its report, as a unified diff. Raises ForkError where that is not known."""
+    about = read_found(project, session, agent).history.agent
+    above = read_found(project, session, about.parent if about else None).history
+    report = above.reports.get(AgentId(agent))
+    base = above.trees.get(about.from_seq) if about and about.from_seq is not None else None
+    if report is None:
+        raise ForkError(f"{agent} has not reported yet", "`fork tree` shows how it stands")
+    scratch = Scratch(project)
+    return Snapshots(scratch.folder, project).diff(base, report.tree) if base and report.tree else ""
 
 
 def first_prompt(project: Path, session: str | None) -> str:

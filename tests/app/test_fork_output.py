@@ -95,6 +95,9 @@ def test_show_tells_a_forks_whole_context_history_and_report(desk: Desk, serve: 
     entries = json.loads(desk.run("show", "f1", "--history", "--json").stdout)
     assert [entry["seq"] for entry in entries] == sorted(entry["seq"] for entry in entries)
     assert [entry["type"] for entry in entries].count("agent") == 2
+    assert desk.run("show", "f1", "--report").stdout == "f1 made made.txt.\n"
+    assert "+by f1" in desk.run("show", "f1", "--diff").stdout
+    assert desk.run("show", "main", "--report").code == 1
     assert (desk.session / "agents/f1/report.md").read_text() == "f1 made made.txt.\n"
     assert (desk.session / "agents/f3/report.md").read_text().startswith("(")
 
