@@ -311,7 +311,7 @@ def reports(home: Den, agent: str = "main") -> dict[str, Report]:
     return {report.agent: report for report in home.bodies(agent, Report)}
 
 
-async def until(true: Callable[[], object], timeout_s: float = 5.0) -> None:
+async def until(true: Callable[[], object], timeout_s: float = 30.0) -> None:
     """Wait until something holds."""
     end = time.monotonic() + timeout_s
     while not true():
