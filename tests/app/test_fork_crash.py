@@ -148,5 +148,6 @@ def test_with_a_prompt_a_call_whose_forks_were_at_work_is_answered_with_what_the
     (_, answered) = desk.results()
     assert answered.count("<report ") == 2
     assert "had not ended" in answered
-    assert desk.findings() == []
+    # A fork that was killed and is not gone on with may have a context file that ends early: a note, no error.
+    assert [found for found in desk.findings() if found.severity == "error"] == []
     assert server.refusals == []
