@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import Literal, Protocol, TypeAlias
 
 from forkcli.core.entries import Entry
+from forkcli.ui.fleetview import Board
+from forkcli.ui.rewindable import Rewindables, Rewound
 
 Answer = Literal["once", "always", "no"]
 
@@ -103,7 +105,9 @@ class Quit:
     """The REPL ends."""
 
 
-Shown: TypeAlias = Lines | MarkdownText | Table | Diff | Pager | Choice | Past | Refill | Quit
+Shown: TypeAlias = (
+    Lines | MarkdownText | Table | Diff | Pager | Choice | Past | Refill | Rewindables | Rewound | Board | Quit
+)
 
 
 @dataclass(frozen=True, slots=True)
