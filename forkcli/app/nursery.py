@@ -29,7 +29,7 @@ LAYERS = "layers"  # where a fork's own files lie, in its folder
 
 @dataclass(frozen=True, slots=True)
 class ForkNursery:
-    """Fills `engine.fleet.Nursery` for one session."""
+    """Fills `engine.brood.Nursery` for one session."""
 
     around: Surroundings
     session: SessionId

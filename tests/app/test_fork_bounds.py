@@ -12,7 +12,7 @@ from forkcli.core.entries import Interrupt, Report, ToolResult
 from forkcli.core.ids import AgentId
 from forkcli.core.messages import Json
 from forkcli.engine.agent import Stop
-from forkcli.engine.fleet import NEVER_BEGAN
+from forkcli.engine.running import NEVER_BEGAN
 from forkcli.models.scripted import Reply, call, fail, reply
 
 

@@ -9,7 +9,7 @@ from fork_kit import Den, answers, block_text, den, forks, newest, size, unmarke
 
 from forkcli.core.entries import Checkpoint, Fork, Report
 from forkcli.core.messages import Json
-from forkcli.engine.fleet import utc_now
+from forkcli.engine.roster import utc_now
 from forkcli.models.scripted import Reply, call, reply, think
 from forkcli.models.scripted.cache import Cache
 from forkcli.models.scripted.record import Recorded

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from forkcli.core.entries import Report
 from forkcli.core.messages import Json
-from forkcli.engine.fleet import utc_now
+from forkcli.engine.roster import utc_now
 from forkcli.models.scripted import Reply, ScriptedServer, call, reply
 from forkcli.models.scripted.cache import Cache
 from forkcli.models.scripted.record import Recorded
