@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-from forkcli.core.entries import Checkpoint
 from forkcli.core.history import History
 from forkcli.core.ids import Seq
 
@@ -31,7 +30,7 @@ def marker(seq: Seq, tokens: int, window: int) -> str:
 def fullness_notice(history: History, tokens: int, window: int) -> str | None:
     """What the agent is told when the context has crossed a threshold since its last checkpoint, else None."""
     now = _level(share(tokens, window))
-    last = next((entry.body for entry in reversed(history.entries) if isinstance(entry.body, Checkpoint)), None)
+    last = history.head.sealed
     before = _level(share(last.context_tokens, last.window)) if last else 0
     if now <= before:
         return None

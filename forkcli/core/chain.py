@@ -22,6 +22,13 @@ class Chain(Sequence[T], Generic[T]):
         self.shared = shared if shared is not None else 0 if base is None else len(base)
         self.own: list[T] = []
 
+    def first(self, count: int) -> "Chain[T]":
+        """A chain that begins with the first `count` items of this one and goes on by itself."""
+        chain = self
+        while chain.base is not None and count <= chain.shared:
+            chain = chain.base
+        return Chain(chain, count)
+
     def append(self, item: T) -> None:
         """Add an item at the end."""
         self.own.append(item)

@@ -3,12 +3,15 @@
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from forkcli.core.entries import Assistant, Notice
+from forkcli.core.entries import Assistant, Notice, Rewind
 from forkcli.core.events import TurnStatus
-from forkcli.core.history import History
+from forkcli.core.history import Call, History
 from forkcli.core.ids import AgentId, CallId
 from forkcli.core.messages import Block, calls_of
 
+REWINDS = "rewind"  # the tool that goes back: after it there is nothing left to run
+FULL = "model_context_window_exceeded"
+TOO_LARGE = "what the agent was asked does not fit the model's context, even by itself"
 MAX_CONTINUED = 3  # answers in a row that may be cut at the output limit, or paused, before the turn ends
 
 CUT = Notice("Your answer was cut at the output limit. Go on exactly where it stopped.", asks=True)
@@ -49,6 +52,13 @@ class Gather:
 
 
 @dataclass(frozen=True, slots=True)
+class MakeRoom:
+    """The context does not fit: go back with a report; `cut`: that was done and was not enough, so keep hardly any."""
+
+    cut: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Say:
     """Add a notice that the model has to answer."""
 
@@ -63,7 +73,7 @@ class Finish:
     sentence: str = ""
 
 
-Action: TypeAlias = CallModel | Seal | RunTools | AnswerLost | Gather | Say | Finish
+Action: TypeAlias = CallModel | Seal | RunTools | AnswerLost | Gather | MakeRoom | Say | Finish
 
 
 def next_action(history: History) -> Action:
@@ -71,21 +81,48 @@ def next_action(history: History) -> Action:
     lost = tuple(key for key, call in history.open_calls.items() if call.started)
     if lost:
         return AnswerLost(lost)
+    if history.halt is not None and history.halt.full:
+        return _make_room(history)
     if history.halt is not None:
         return Finish(history.halt.status, history.halt.sentence)
     waiting = history.open_calls
     if waiting and history.answer is not None and history.answer.cut:
         return AnswerLost(tuple(waiting), started=False)
-    unasked = tuple(call.block for call in waiting.values() if not call.forked)
-    if unasked:
-        return RunTools(unasked)
     if waiting:
-        return Gather(tuple(waiting))
+        return _tools(waiting)
     if history.wants_answer:
         return Seal()
     if history.answer is None:
         return CallModel() if history.messages else Finish("done")
     return _after(history, history.answer)
+
+
+def _tools(waiting: dict[CallId, Call]) -> Action:
+    """The calls are run, then the agents that they made are waited for, and what rewinds comes last of all."""
+    unasked = [call.block for call in waiting.values() if not call.forked]
+    now = tuple(block for block in unasked if block["name"] != REWINDS)
+    made = tuple(key for key, call in waiting.items() if call.forked)
+    if now:
+        return RunTools(now)
+    return Gather(made) if made else RunTools(tuple(unasked))
+
+
+def _make_room(history: History) -> Action:
+    """First by a report of one's own; if the context still does not fit then, by a cut; then it is over."""
+    done = _rooms(history)
+    if done > 1:
+        return Finish("failed", TOO_LARGE)
+    return MakeRoom(cut=done == 1)
+
+
+def _rooms(history: History) -> int:
+    """How often room was made since the newest answer."""
+    count = 0
+    for entry in reversed(history.entries.own):
+        if isinstance(entry.body, Assistant) and entry.body.stop_reason != FULL:
+            break
+        count += isinstance(entry.body, Rewind) and entry.body.by == "fork"
+    return count
 
 
 def _after(history: History, answer: Assistant) -> Action:
@@ -95,16 +132,16 @@ def _after(history: History, answer: Assistant) -> Action:
     match answer.stop_reason:
         case "refusal":
             return Finish("refused", "the model refused to answer" + _category(answer))
-        case "pause_turn" if history.continued <= MAX_CONTINUED:
+        case "pause_turn" if history.head.continued <= MAX_CONTINUED:
             return CallModel()
-        case "max_tokens" if history.continued <= MAX_CONTINUED:
+        case "max_tokens" if history.head.continued <= MAX_CONTINUED:
             return Say(CUT)
         case "max_tokens" | "pause_turn":
-            return Finish("limit", f"the answer was cut {history.continued} times in a row")
+            return Finish("limit", f"the answer was cut {history.head.continued} times in a row")
         case "tool_use" if calls_of((*answer.content, *answer.lost)):  # and none that could be run
             return Finish("failed", "the model called a tool in a way that cannot be read; ask it again")
         case "model_context_window_exceeded":
-            return Finish("failed", "the context is full; begin a new session")
+            return _make_room(history)
         case _:
             return Finish("done")
 
@@ -117,12 +154,13 @@ def _category(answer: Assistant) -> str:
 
 def unreported(history: History) -> list[AgentId]:
     """Forks in the background that have not reported: a turn does not end before they have."""
-    return [name for name, fork in history.forks.items() if not fork.wait and name not in history.reports]
+    waited = history.orphans | {name for name, fork in history.forks.items() if not fork.wait}
+    return [name for name in history.forks if name in waited - history.let_go and name not in history.reports]
 
 
 def is_unfinished(history: History) -> bool:
     """Whether a turn was begun that is neither done nor refused, or forks work for it: it can be taken up again."""
-    if history.halt is not None or unreported(history):
+    if (history.halt is not None and history.halt.status != "done") or unreported(history):
         return True
     action = next_action(history)
     return not isinstance(action, Finish) or action.status not in {"done", "refused"}

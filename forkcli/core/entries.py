@@ -237,6 +237,23 @@ class Merge:
 
 
 @dataclass(frozen=True, slots=True)
+class Rewind:
+    """The head goes back to where it stood after entry `to` (0: to an empty context). Nothing is erased."""
+
+    TYPE: ClassVar = "rewind"
+    to: Seq
+    by: Literal["user", "agent", "fork"]  # `agent`: it did so itself; `fork`: the context was full
+    report: str = ""  # what the abandoned self hands over, as it was written
+    told: str = ""  # the whole of what the past self reads: the report, and what happened meanwhile
+    abandoned: AgentId | None = None  # the agent that the abandoned stretch became
+    files: Literal["keep", "restore"] = "keep"
+    restored: tuple[str, ...] = ()  # paths that were brought back
+    call: CallId | None = None
+    asks: bool = True  # whether `told` wants an answer, or waits for the next prompt
+    let_go: tuple[AgentId, ...] = ()  # children at work whose reports do not come here
+
+
+@dataclass(frozen=True, slots=True)
 class Approval:
     """A question that the user answered: exactly what was to run, and the answer."""
 
@@ -305,6 +322,7 @@ Body: TypeAlias = (
     | Snapshot
     | Report
     | Merge
+    | Rewind
     | Approval
     | ModelChange
     | AccessChange
@@ -325,6 +343,7 @@ BODY_TYPES: tuple[type[Body], ...] = (
     Snapshot,
     Report,
     Merge,
+    Rewind,
     Approval,
     ModelChange,
     AccessChange,

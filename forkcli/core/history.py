@@ -4,73 +4,55 @@
 that the API accepts. Nothing here is kept anywhere else; a process that starts again folds the file again.
 """
 
+from bisect import bisect_right
 from collections.abc import Iterable
 from copy import copy
-from dataclasses import dataclass
 
 from forkcli.core import entries as e
-from forkcli.core.chain import Chain, Names
+from forkcli.core.chain import Chain
 from forkcli.core.context import Context
-from forkcli.core.events import TurnStatus
-from forkcli.core.first import access_told
+from forkcli.core.head import Call, Halt, Head, Mark
 from forkcli.core.ids import AgentId, CallId, Seq
-from forkcli.core.messages import Block, Message, calls_of, dump, text_block
+from forkcli.core.messages import Message
 from forkcli.core.reports import message_of
-from forkcli.core.seal import GAP, Part, sealed, sendable
+from forkcli.core.seal import Part
 
 BYTES_PER_TOKEN = 4  # an estimate for what no usage has counted yet; the API's usage replaces it at the next answer
 
-
-@dataclass(slots=True)
-class Call:
-    """A tool call of the newest answer. `forked`: it made forks, and is answered when they have reported."""
-
-    block: Block
-    started: bool = False
-    forked: bool = False
-    result: e.ToolResult | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Halt:
-    """Why the turn stopped without being done."""
-
-    status: TurnStatus
-    sentence: str
+__all__ = ["BYTES_PER_TOKEN", "Call", "Halt", "History"]
 
 
 class History:
-    """One agent's entries and the state they fold into. Only `add` changes it."""
+    """One agent's entries and the state they fold into. Only `add` changes it.
+
+    The head is what a rewind brings back; everything else counts on, since it happened.
+    """
 
     def __init__(self) -> None:
         self.entries: Chain[e.Entry] = Chain()
+        self.head = Head()
         self.root: e.Agent | None = None  # line 1 of the oldest history in the chain: it has system and tools
         self.agent: e.Agent | None = None
         self.model = ""
         self.effort: str | None = None
         self.access: e.Access = "write"
         self.net = False
-        self.cwd: str | None = None
-        self.messages: Chain[Message] = Chain()
-        self.calls: dict[CallId, Call] = {}
-        self.parts: list[Part] = []
-        self.halt: Halt | None = None
-        self.answer: e.Assistant | None = None  # the newest, until something is sealed after it
-        self.continued = 0  # answers in a row that were cut at the output limit or paused
         self.usage = e.Usage()
         self.cost_usd: float | None = None  # US dollars; None as long as no call had a known price
         self.steps = 0
-        self.counted = 0  # tokens that the newest usage accounts for
-        self.uncounted_bytes = 0
-        self.paused = False  # whether the newest answer in the context is one that the API goes on with
         self.jobs: dict[str, str] = {}
-        self.used = Names()  # ids of all calls so far
         self.inherited_steps = 0
         self.forks: dict[AgentId, e.Fork] = {}  # by the child's id
+        self.orphans: set[AgentId] = set()  # children whose call was left behind by a rewind: they report by message
+        self.let_go: set[AgentId] = set()  # children whose reports do not come here any more
         self.reports: dict[AgentId, e.Report] = {}
         self.merges: dict[AgentId, e.Merge] = {}
-        self.lent: frozenset[str] = frozenset()  # of a fork that has sealed nothing: calls that its parent answered
         self.trees: dict[Seq, str] = {}  # snapshots of the files, by the entry they belong to
+        self.rewinds: list[e.Entry] = []
+        self._above: History | None = None  # whose entries this one begins with
+        self._base: tuple[Seq, Mark | Head] = (Seq(0), Head())  # where its own entries begin, and the head there
+        self._kept: list[tuple[Seq, Mark | Head]] = []  # heads at checkpoints and after rewinds
+        self._added: dict[Seq, e.Body] = {}  # what an entry said besides, which depends on more than the head
 
     @classmethod
     def of(cls, entries: Iterable[e.Entry]) -> "History":
@@ -88,9 +70,49 @@ class History:
         return Context(system, tools, tuple(self.messages))
 
     @property
+    def messages(self) -> Chain[Message]:
+        """The messages of the context."""
+        return self.head.messages
+
+    @property
+    def own_messages(self) -> list[Message]:
+        """The messages that came after the fork; all of them where there was none, or the context was cut."""
+        return self.messages[self.head.bounds[-1] if self.head.bounds else 0 :]
+
+    @property
+    def calls(self) -> dict[CallId, Call]:
+        """The calls of the newest answer."""
+        return self.head.calls
+
+    @property
+    def parts(self) -> list[Part]:
+        """What was said and is not sealed yet."""
+        return self.head.parts
+
+    @property
+    def halt(self) -> Halt | None:
+        """Why the turn stopped, if it did."""
+        return self.head.halt
+
+    @property
+    def answer(self) -> e.Assistant | None:
+        """The newest answer, until something is sealed after it."""
+        return self.head.answer
+
+    @property
+    def cwd(self) -> str | None:
+        """Where the agent's shell stands, absolute; None where it began."""
+        return self.head.cwd
+
+    @property
     def next_seq(self) -> Seq:
         """The number of the next entry."""
         return Seq(self.entries[-1].seq + 1 if self.entries else 1)
+
+    @property
+    def first_seq(self) -> Seq:
+        """The earliest entry that one can rewind to: of a fork, the last one that it shares with its parent."""
+        return self._base[0]
 
     @property
     def open_calls(self) -> dict[CallId, Call]:
@@ -99,8 +121,8 @@ class History:
 
     @property
     def wants_answer(self) -> bool:
-        """Whether something was said that the model has to answer: results, a prompt, a message."""
-        return bool(self.calls) or any(not isinstance(p, e.Notice) or p.asks for p in self.parts)
+        """Whether something was said that the model has to answer."""
+        return self.head.wants_answer
 
     @property
     def lost_jobs(self) -> dict[str, str]:
@@ -118,184 +140,165 @@ class History:
 
     def context_tokens(self) -> int:
         """Estimate of the next request's size, in tokens."""
-        return self.counted + self.uncounted_bytes // BYTES_PER_TOKEN
+        return self.head.counted + self.head.uncounted_bytes // BYTES_PER_TOKEN
+
+    # --- the past -----------------------------------------------------------------------------------------------
 
     def forked(self, at: Seq) -> "History":
-        """A history that begins with this one's entries up to `at`; what they share is not copied.
-
-        At the head that is cheap; further back the past is folded again, once.
-        """
+        """A history that begins with this one's entries up to `at`; what they share is not copied."""
         if self.entries and self.entries[-1].seq == at:
             return self.branch()
-        past = History.of(entry for entry in self.entries if entry.seq <= at)
-        past.lean_on(self)
-        return past.branch()
-
-    def lean_on(self, longer: "History") -> None:
-        """Let go of what `longer`, which began with the same entries, holds too."""
-        self.entries = Chain(longer.entries, len(self.entries))
-        self.messages = Chain(longer.messages, len(self.messages))
-        if longer.used.base is None:
-            self.used = Names(longer.used, len(self.used.own))
+        if at < self.first_seq and self._above is not None:
+            return self._above.forked(at)
+        past = History()
+        shared = 0
+        for entry in self.entries:
+            if entry.seq > at:
+                break
+            past._count(entry.body)
+            shared += 1
+        past.entries = Chain(self.entries, shared)
+        past.head = self.head_at(at)
+        return past.begins_after(self, at)
 
     def branch(self) -> "History":
         """A history that begins with all entries of this one."""
         other = copy(self)
-        other.entries, other.messages, other.used = Chain(self.entries), Chain(self.messages), Names(self.used)
-        other.calls = {key: copy(call) for key, call in self.calls.items()}
-        other.parts, other.jobs = list(self.parts), {}
-        other.forks, other.reports, other.merges, other.trees = {}, {}, {}, {}
-        other.inherited_steps = self.steps
-        return other
+        other.entries, other.head = Chain(self.entries), self.head.branch()
+        return other.begins_after(self, self.entries[-1].seq if self.entries else Seq(0))
+
+    def begins_after(self, above: "History", at: Seq) -> "History":
+        """Forget what concerns the one above alone."""
+        self.jobs = {}
+        self.forks, self.reports, self.merges, self.trees = {}, {}, {}, {}
+        self.orphans, self.let_go, self.rewinds = set(), set(), []
+        self.inherited_steps = self.steps
+        self._above, self._base = above, (at, self.head.branch())
+        self._kept, self._added = [], {}
+        return self
+
+    def head_at(self, at: Seq) -> Head:
+        """The head as it stood after entry `at`; 0: an empty one."""
+        base, head = self._nearest(at)
+        own = self.entries.own
+        for entry in own[_place(own, base) : _place(own, at)]:
+            self._step(head, entry)
+        return head
+
+    def _nearest(self, at: Seq) -> tuple[Seq, Head]:
+        """The last place at or before `at` whose head is at hand, and that head. No rewind lies between."""
+        if at == 0:
+            return at, Head.empty(self.root, self.access, net=self.net)
+        if at < self.first_seq and self._above is not None:
+            return at, self._above.head_at(at)
+        place = bisect_right(self._kept, at, key=lambda kept: kept[0])
+        seq, kept = self._kept[place - 1] if place else self._base
+        return seq, Head.at(kept) if isinstance(kept, Mark) else kept.branch()
+
+    def _target(self, entry: e.Entry) -> Seq | None:
+        """Where an entry takes the head back to, if it does."""
+        if isinstance(entry.body, e.Rewind) and (entry.body.to == 0 or self.first_seq <= entry.body.to < entry.seq):
+            return entry.body.to
+        return None
 
     # --- the fold -----------------------------------------------------------------------------------------------
 
     def add(self, entry: e.Entry) -> tuple[Message, ...]:
-        """Fold one more entry; returns the messages that it added to the context."""
+        """Fold one more entry; returns the messages that it added to the context. After a rewind it is another one."""
         self.entries.append(entry)
+        self._count(entry.body)
+        if isinstance(entry.body, e.Rewind):
+            self._rewind(entry, entry.body)
+            return ()
+        if isinstance(entry.body, e.Report):
+            self._report(entry.seq, entry.body)
         before = len(self.messages)
-        self._fold(entry.body)
+        self._step(self.head, entry)
+        if isinstance(entry.body, e.Checkpoint) and (mark := self.head.mark()) is not None:
+            self._kept.append((entry.seq, mark))
         return tuple(self.messages[before:])
 
-    def _fold(self, body: e.Body) -> None:
+    def _step(self, head: Head, entry: e.Entry) -> None:
+        """What an entry does to a head: the same whenever it is done again."""
+        body = entry.body
         match body:
-            case e.Assistant():
-                self._answer(body)
-            case e.ToolStart(call=call):
-                if call in self.calls:
-                    self.calls[call].started = True
-            case e.ToolResult():
-                self._result(body)
-            case e.Checkpoint(marker=marker):
-                self._seal(marker)
-            case e.Prompt() | e.Message() | e.Notice():
-                self._say(body)
-            case e.Failure(kind=kind, sentence=sentence):
-                self.halt = Halt("unavailable" if kind == "unavailable" else "failed", sentence)
-            case e.Interrupt():
-                self._interrupt(body)
-            case e.Resume():
-                self.halt = None
-                self.continued = 0
+            case e.Agent():
+                if body is self.root:
+                    head.begin(body)
+                elif body is self.agent:
+                    head.become(body)
+            case e.Rewind():
+                if self._target(entry) is not None:
+                    head.land(body)
             case _:
-                self._fold_rarer(body)
+                head.fold(body)
+        if entry.seq in self._added:
+            head.fold(self._added[entry.seq])
 
-    def _fold_rarer(self, body: e.Body) -> None:
-        """What changes who the agent is, what holds for it, or what its forks came to."""
+    def _rewind(self, entry: e.Entry, rewind: e.Rewind) -> None:
+        to = self._target(entry)
+        if to is None:
+            return
+        waiting = {key for key, call in self.open_calls.items() if call.forked}
+        self.orphans |= {name for name, fork in self.forks.items() if fork.call in waiting}
+        self.let_go |= set(rewind.let_go)
+        self.rewinds.append(entry)
+        self.head = self.head_at(to)
+        if (self.head.access, self.head.net) != (self.access, self.net):
+            self._added[entry.seq] = e.AccessChange(self.access, self.net)
+        self._step(self.head, entry)
+        self._kept.append((entry.seq, self.head.branch()))
+
+    def _report(self, seq: Seq, report: e.Report) -> None:
+        """A child has reported: to the one that waits for it, or by a message."""
+        if self.reports.setdefault(report.agent, report) is not report or report.agent in self.let_go:
+            return
+        fork = self.forks.get(report.agent)
+        if fork is not None and (not fork.wait or report.agent in self.orphans):
+            self._added[seq] = e.Message(report.agent, message_of(report, self.merges.get(report.agent)))
+
+    def _count(self, body: e.Body) -> None:
+        """What holds whatever is rewound."""
         match body:
             case e.Agent():
                 self._begin(body)
+            case e.Assistant():
+                self._spend(body)
+            case e.Message(job=job, sender=sender):
+                self.jobs.pop(job or sender, None)
+            case e.ToolResult(facts=facts) if facts.job:
+                self.jobs[facts.job] = facts.output_file or ""
+                if facts.job_over:
+                    self.jobs.pop(facts.job)
             case e.Fork():
-                self._fork(body)
-            case e.Report():
-                self._report(body)
+                for child in body.children:
+                    self.forks.setdefault(child.agent, body)
             case e.Snapshot(of_seq=seq, tree=tree):
                 self.trees.setdefault(seq, tree)
-            case e.Merge(agent=child):
-                if child not in self.merges or self.merges[child].outcome in {"kept", "conflict"}:
-                    self.merges[child] = body
+            case e.Merge(agent=name):
+                if name not in self.merges or self.merges[name].outcome in {"kept", "conflict"}:
+                    self.merges[name] = body
             case e.ModelChange(model=model, effort=effort):
                 self.model, self.effort = model, effort
             case e.AccessChange(access=access, net=net):
                 self.access, self.net = access, net
-                self.parts.append(e.Notice(f"From now on: access {access_told(access, net=net)}."))
 
     def _begin(self, agent: e.Agent) -> None:
         if self.root is None:
-            self.root = self.agent = agent
-            self.model, self.effort = agent.model, agent.effort
-            self.access, self.net = agent.access, agent.net
-            self.uncounted_bytes += len(dump([agent.system, agent.tools]))
-        elif agent.parent is not None and self.agent is not None and agent.parent == self.agent.agent:
-            self._become(agent)
-
-    def _become(self, fork: e.Agent) -> None:
-        """From here on it is a fork's. The call that made it is answered last, after what its siblings share."""
-        self.agent = fork
-        self.access, self.net = fork.access, fork.net
-        self.halt = None
-        self.lent = frozenset(key for key, call in self.calls.items() if call.result is not None)
-        if fork.call in self.calls:
-            self.calls[fork.call] = self.calls.pop(fork.call)
-
-    def _fork(self, fork: e.Fork) -> None:
-        for child in fork.children:
-            self.forks.setdefault(child.agent, fork)
-        if fork.call in self.calls:
-            self.calls[fork.call].forked = True
-
-    def _report(self, report: e.Report) -> None:
-        if report.agent in self.reports:
+            self.root = agent
+        elif agent.parent is None or self.agent is None or agent.parent != self.agent.agent:
             return
-        self.reports[report.agent] = report
-        fork = self.forks.get(report.agent)
-        if fork is not None and not fork.wait:
-            told = message_of(report, self.merges.get(report.agent))
-            self.parts.append(e.Message(report.agent, told))
-            self.uncounted_bytes += len(told.encode(errors="replace"))
+        self.agent = agent
+        self.model, self.effort = agent.model, agent.effort
+        self.access, self.net = agent.access, agent.net
 
-    def _say(self, part: Part) -> None:
-        self.parts.append(part)
-        if isinstance(part, e.Notice):
-            self.uncounted_bytes += len(part.text.encode(errors="replace"))
-            return
-        self.halt = None
-        self.continued = 0
-        if isinstance(part, e.Message):
-            self.uncounted_bytes += len(part.text.encode(errors="replace"))
-            self.jobs.pop(part.job or part.sender, None)
-        else:
-            self.uncounted_bytes += len(dump(part.blocks))
-
-    def _result(self, result: e.ToolResult) -> None:
-        call = self.calls.get(result.call)
-        if result.facts.cwd:
-            self.cwd = result.facts.cwd
-        if result.facts.job and result.facts.job_over:
-            self.jobs.pop(result.facts.job, None)
-        elif result.facts.job:
-            self.jobs[result.facts.job] = result.facts.output_file or ""
-        if call is not None and call.result is None:
-            call.result = result
-            self.uncounted_bytes += len(dump(result.content))
-
-    def _interrupt(self, interrupt: e.Interrupt) -> None:
-        self.halt = Halt("limit" if interrupt.by == "limit" else "interrupted", interrupt.reason)
-        if interrupt.by == "user":
-            self.parts.append(e.Notice("The user stopped you here."))
-
-    def _seal(self, marker: str) -> None:
-        content = sealed([(key, call.result) for key, call in self.calls.items()], self.parts, marker)
-        lent, self.lent = self.lent, frozenset()
-        self.calls, self.parts = {}, []
-        if content:
-            self.answer = None
-            self.messages.append(Message("user", content, lent))
-
-    def _answer(self, answer: e.Assistant) -> None:
-        # What came while the answer was on its way was not part of the request: it waits for the next one.
-        asked = self.paused or (len(self.messages) > 0 and self.messages[-1].role == "user")
-        if self.calls or (self.wants_answer and not asked):
-            self._seal("")
-        content = sendable(answer, self.used)
-        if content:
-            if not self.messages or (self.messages[-1].role == "assistant" and not self.paused):
-                self.messages.append(Message("user", (text_block(GAP),)))
-            self.messages.append(Message("assistant", content))
-            self.paused = answer.stop_reason == "pause_turn"
-        self.answer = answer
-        self.halt = None
-        self.calls = {CallId(block["id"]): Call(block) for block in calls_of(content)}
-        self.used.update(self.calls)
-        self.continued = self.continued + 1 if answer.stop_reason in {"max_tokens", "pause_turn"} else 0
-        self._count(answer, content)
-
-    def _count(self, answer: e.Assistant, content: tuple[Block, ...]) -> None:
+    def _spend(self, answer: e.Assistant) -> None:
         self.steps += 1
         self.usage = self.usage.plus(answer.usage)
         if answer.cost_usd is not None:
             self.cost_usd = (self.cost_usd or 0.0) + answer.cost_usd
-        if answer.usage.context_tokens:
-            self.counted, self.uncounted_bytes = answer.usage.context_tokens, 0
-        else:
-            self.uncounted_bytes += len(dump(content))
+
+
+def _place(entries: list[e.Entry], seq: Seq) -> int:
+    """How many entries have numbers up to `seq`."""
+    return bisect_right(entries, seq, key=lambda entry: entry.seq)

@@ -7,10 +7,10 @@ usable id) is left out, always in the same way, so that the bytes of a message n
 import re
 from collections.abc import Container, Iterable, Sequence
 
-from forkcli.core.entries import Assistant, Message, Notice, Prompt, ToolResult
+from forkcli.core.entries import Assistant, Message, Notice, Prompt, Rewind, ToolResult
 from forkcli.core.messages import Block, quoted, text_block, tool_result_block
 
-Part = Prompt | Message | Notice
+Part = Prompt | Message | Notice | Rewind
 
 LOST_RESULT = "[the result of this call was lost; whether it ran is unknown]"
 _NOTICE_END = "</notice>"
@@ -77,14 +77,28 @@ def sealed(calls: Sequence[tuple[str, ToolResult | None]], parts: Iterable[Part]
     """
     blocks = [_result(call, result) for call, result in calls]
     for part in parts:
-        if not isinstance(part, Notice):
+        note = _noted(part)
+        if note is None:
             blocks.extend(_said(part))
-        else:
-            blocks = _joined(blocks, f"<notice>{quoted(part.text)}{_NOTICE_END}")
+        elif note:
+            blocks = _joined(blocks, f"<notice>{quoted(note)}{_NOTICE_END}")
     return tuple(_joined(blocks, marker) if blocks and marker.strip() else blocks)
 
 
-def _said(part: Prompt | Message) -> list[Block]:
+def _noted(part: Part) -> str | None:
+    """The text of what is only noted: a notice, or what a rewind without a report says; None for anything else."""
+    match part:
+        case Notice(text=text):
+            return text
+        case Rewind(report="", told=told, to=to) if to:
+            return told.strip()
+    return None
+
+
+def _said(part: Part) -> list[Block]:
+    if isinstance(part, Notice | Rewind):
+        text = part.text if isinstance(part, Notice) else part.told
+        return [text_block(text)] if text.strip() else []
     if isinstance(part, Message):
         return [text_block(f'<message from="{quoted(part.sender)}">\n{quoted(part.text)}\n</message>')]
     return _solid(part.blocks)

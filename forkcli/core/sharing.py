@@ -22,13 +22,12 @@ def fork_pins(history: History) -> tuple[tuple[int, int], ...]:
     cache has forgotten them write their past once for all of them.
     """
     pins = []
-    chain, ended = history.messages, len(history.messages)
-    while chain.base is not None:
-        if 0 < chain.shared < ended:
-            ended = chain.shared
+    ended = len(history.messages)
+    for shared in reversed(history.head.bounds):
+        if 0 < shared < ended:
+            ended = shared
             last = history.messages[ended].last_lent
             pins.append((ended, last) if last >= 0 else (ended - 1, -1))
-        chain = chain.base
     return tuple(pins[:MOST_PINS])
 
 

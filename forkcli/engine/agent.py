@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from forkcli.core.entries import Approval, Body, Entry, Message
+from forkcli.core.entries import Approval, Body, Entry, Message, Rewind
 from forkcli.core.events import Appended
 from forkcli.core.history import History
 from forkcli.core.ids import AgentId, CallId
@@ -40,7 +40,11 @@ class Agent:
         added: list[ContextMessage] = []
         for entry in entries:
             added.extend(self.history.add(entry))
-        self.files.derive(entries, added)
+        if any(isinstance(body, Rewind) for body in bodies):
+            self.files.derive(entries, [])
+            self.files.rebuild(self.history)
+        else:
+            self.files.derive(entries, added)
         for entry in entries:
             self.emit(Appended(self.id, entry))
         return entries

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import assert_never
 
 from forkcli.core.budget import fullness_notice, marker, own_limit
-from forkcli.core.decide import AnswerLost, CallModel, Finish, Gather, RunTools, Say, Seal, next_action
+from forkcli.core.decide import AnswerLost, CallModel, Finish, Gather, MakeRoom, RunTools, Say, Seal, next_action
 from forkcli.core.entries import Body, Checkpoint, Interrupt, Message, Notice, Prompt, Resume
 from forkcli.core.events import TurnEnded
 from forkcli.core.ids import CallId, Seq
@@ -66,6 +66,11 @@ async def _act(agent: Agent, rig: Rig) -> Finish:
             case Seal():
                 agent.receive()
                 await _seal(agent, rig)
+            case MakeRoom(cut):
+                if rig.rewinder is None:
+                    halt = agent.history.halt
+                    return Finish("failed", halt.sentence if halt else "the context is full")
+                await rig.rewinder.make_room(agent, rig, cut=cut)
             case Say(notice):
                 agent.record(notice)
             case CallModel():

@@ -9,6 +9,7 @@ from typing import Literal, Protocol
 from forkcli.core.context import Context
 from forkcli.core.entries import Access, Body, Entry, Merge, ToolFacts, Usage
 from forkcli.core.events import Event
+from forkcli.core.history import History
 from forkcli.core.ids import AgentId
 from forkcli.core.messages import Block, Json, Message
 from forkcli.errors import ForkError
@@ -109,6 +110,10 @@ class AgentFiles(Protocol):
 
     def derive(self, entries: Sequence[Entry], messages: Sequence[Message]) -> None:
         """Bring transcript.md and context.jsonl up to date: new entries, and the context's new messages."""
+        ...
+
+    def rebuild(self, history: History) -> None:
+        """Make context.jsonl again after a rewind."""
         ...
 
     def new_output(self, stem: str, suffix: str = ".txt") -> Path:
@@ -301,6 +306,20 @@ class ForkOrder:
     merge: Literal["auto", "none"] = "auto"
 
 
+@dataclass(frozen=True, slots=True)
+class RewindOrder:
+    """What a call of `rewind` asks for."""
+
+    to: int  # a checkpoint's number
+    report: str
+    files: Literal["keep", "restore"] = "keep"
+
+
+async def no_rewinds(_wanted: RewindOrder) -> None:
+    """Where nobody can rewind."""
+    raise ForkError("nothing can be rewound here")
+
+
 async def no_forks(_wanted: ForkOrder) -> None:
     """Where no fleet is."""
     raise ForkError("no agents can be started here")
@@ -327,6 +346,7 @@ class ToolEnv:
     jobs: "Jobs"
     fork: Callable[[ForkOrder], Awaitable[None]] = no_forks  # the order goes on record; the fleet answers the call
     merge: Callable[[str], Awaitable[Merge]] = no_merges  # brings the files of a child that kept them
+    rewind: Callable[[RewindOrder], Awaitable[None]] = no_rewinds  # takes the head back; nothing is left to answer then
     attended: bool = True  # someone can be asked; if not, `approve` always refuses
 
 
@@ -351,7 +371,8 @@ class Jobs(Protocol):
         ...
 
 
-AGENT_TOOLS = frozenset({"fork"})  # tools that start agents: run after an answer's other calls, answered by the fleet
+# Tools that start agents or rewind: run after an answer's other calls, and answered by what they bring about.
+AGENT_TOOLS = frozenset({"fork", "rewind"})
 
 
 class Tool(Protocol):
@@ -374,5 +395,5 @@ class Tool(Protocol):
         ...
 
     async def run(self, args: Json, env: ToolEnv) -> ToolOutcome | None:
-        """Carry out a checked call. A ForkError becomes a result the model reads. None: the fleet answers the call."""
+        """Carry out a checked call. A ForkError becomes a result the model reads. None: it is answered elsewhere."""
         ...

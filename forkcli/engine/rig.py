@@ -12,7 +12,7 @@ from forkcli.engine.agent import Agent, Approvals, Stop
 from forkcli.engine.gate import Gate
 from forkcli.engine.jobs import AgentJobs
 from forkcli.engine.patience import Patience
-from forkcli.engine.ports import Emit, ForkOrder, Model, Tool, Workspace
+from forkcli.engine.ports import Emit, ForkOrder, Model, RewindOrder, Tool, Workspace
 
 
 @dataclass(slots=True)
@@ -56,6 +56,18 @@ class FleetPort(Protocol):
         ...
 
 
+class RewinderPort(Protocol):
+    """What a turn asks of who takes agents back to earlier checkpoints."""
+
+    async def rewind(self, agent: Agent, rig: "Rig", call: CallId, wanted: RewindOrder) -> None:
+        """Carry out the model's own rewind: the head is another one then. Raises ForkError, and it is not."""
+        ...
+
+    async def make_room(self, agent: Agent, rig: "Rig", *, cut: bool) -> None:
+        """Shorten a context that does not fit, by a report of the agent's own or by a cut: records a rewind."""
+        ...
+
+
 @dataclass(slots=True)
 class Rig:
     """The ports and bounds of a run. `clock` counts seconds and only ever grows."""
@@ -74,3 +86,4 @@ class Rig:
     gate: Gate | None = None  # of a fork: what its first request waits for
     before_write: Callable[[], Awaitable[None]] | None = None  # of a fork: what its first writing call waits for
     fleet: "FleetPort | None" = None  # the children of all agents; None where none can be started
+    rewinder: "RewinderPort | None" = None  # None where nothing can be rewound

@@ -13,7 +13,7 @@ from forkcli.core.events import CallOutput, CallStarted
 from forkcli.core.ids import CallId
 from forkcli.core.messages import Block, text_block
 from forkcli.engine.agent import Agent
-from forkcli.engine.ports import AGENT_TOOLS, ForkOrder, Tool, ToolEnv, ToolOutcome
+from forkcli.engine.ports import AGENT_TOOLS, ForkOrder, RewindOrder, Tool, ToolEnv, ToolOutcome
 from forkcli.engine.rig import Rig
 from forkcli.errors import ForkError, Kind
 
@@ -30,6 +30,8 @@ LOST = "[interrupted: fork was stopped while this ran; whether it finished is un
 async def run_tools(agent: Agent, rig: Rig, calls: Sequence[Block]) -> None:
     """Run the calls and record each result as it comes."""
     for group in _groups(rig, calls):
+        if any(CallId(call["id"]) not in agent.history.open_calls for call in group):
+            return  # a rewind has left them behind
         if len(group) == 1:
             await _run(agent, rig, group[0])
             continue
@@ -125,7 +127,7 @@ async def _carry_out(agent: Agent, rig: Rig, tool: Tool, call: Block, args: Bloc
         agent.record(_said(call, f"{kept}\n{INTERRUPTED}".strip(), is_error=True, ms=_ms(begun)))
         raise
     if outcome is None:
-        return  # the fleet answers the call
+        return  # it is answered elsewhere
     agent.record(
         ToolResult(key, tool.name, outcome.content, is_error=outcome.is_error, ms=_ms(begun), facts=outcome.facts)
     )
@@ -151,6 +153,7 @@ def tool_env(agent: Agent, rig: Rig, key: CallId = NO_CALL, output: Callable[[st
         jobs=rig.jobs,
         fork=partial(_order, agent, rig, key),
         merge=partial(_merge, agent, rig),
+        rewind=partial(_rewind, agent, rig, key),
         attended=rig.approvals.attended,
     )
 
@@ -159,6 +162,12 @@ async def _order(agent: Agent, rig: Rig, key: CallId, wanted: ForkOrder) -> None
     if rig.fleet is None:
         raise ForkError("no agents can be started here")
     await rig.fleet.order(agent, rig, key, wanted)
+
+
+async def _rewind(agent: Agent, rig: Rig, key: CallId, wanted: RewindOrder) -> None:
+    if rig.rewinder is None:
+        raise ForkError("nothing can be rewound here")
+    await rig.rewinder.rewind(agent, rig, key, wanted)
 
 
 async def _merge(agent: Agent, rig: Rig, name: str) -> Merge:

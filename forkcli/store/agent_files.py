@@ -108,10 +108,15 @@ class AgentDir:
         """The named messages are in the history and are not handed out again."""
         self._inbox.done(names)
 
+    def rebuild(self, history: History) -> None:
+        """Make context.jsonl again: a rewind has put another context in place. Raises ForkError(STORAGE)."""
+        self._line_1 = history.agent if history.head.bounds else history.root
+        self._context.rebuild(history)
+
     def match_history(self, history: History) -> None:
         """Make context.jsonl and transcript.md what the history says, where a crash or a hand made them differ."""
         if self._context.match(history) is not Match.SAME:
-            self._context.rebuild(history)
+            self.rebuild(history)
         path = self._folder / TRANSCRIPT
         entries = history.entries.own
         match compare(path, transcript_parts(entries)):

@@ -27,13 +27,14 @@ class Match(Enum):
 def context_lines(history: History) -> Iterator[bytes]:
     """The whole file, line by line. A fork's holds only what came after the fork."""
     if history.agent is not None:
-        yield head_line(history.agent, history.model)
-    yield from message_lines(history.messages.own)
+        line_1 = history.agent if history.head.bounds else history.root
+        yield head_line(line_1 or history.agent, history.model)
+    yield from message_lines(history.own_messages)
 
 
 def head_line(agent: Agent, model: str) -> bytes:
-    """The first line: system, tools and model; in a fork, whose context goes before and up to which entry."""
-    if agent.parent is not None:
+    """The first line: system, tools and model; of one that shares a past, whose context goes before and up to where."""
+    if agent.from_seq is not None:
         return dump({"parent": agent.parent, "entry": agent.from_seq, "model": model}) + b"\n"
     return dump({"system": list(agent.system), "tools": list(agent.tools), "model": model}) + b"\n"
 

@@ -52,7 +52,7 @@ def _text(entry: e.Entry) -> str:
 
 def _event(body: e.Body) -> str:
     match body:
-        case e.Fork() | e.Report() | e.Merge():
+        case e.Fork() | e.Report() | e.Merge() | e.Rewind():
             return _family(body)
         case e.Approval():
             return f"asked for `{body.what}`: {_one_line(body.command)} — answered {body.answer}"
@@ -70,8 +70,10 @@ def _event(body: e.Body) -> str:
             return ""  # a call's start: the answer shows the call, the result shows its end
 
 
-def _family(body: e.Fork | e.Report | e.Merge) -> str:
+def _family(body: e.Fork | e.Report | e.Merge | e.Rewind) -> str:
     match body:
+        case e.Rewind():
+            return _rewound(body)
         case e.Fork():
             tasks = "; ".join(f"{child.agent}: {_one_line(child.task)}" for child in body.children)
             return f"forked at entry {body.from_seq} into {tasks}"
@@ -79,6 +81,13 @@ def _family(body: e.Fork | e.Report | e.Merge) -> str:
             return f"{body.agent} {body.status}: {_one_line(body.text)}"
         case e.Merge():
             return f"files of {body.agent}: {body.outcome} {' '.join(body.paths)}".rstrip()
+
+
+def _rewound(body: e.Rewind) -> str:
+    by = {"user": "the user", "agent": "the agent itself", "fork": "fork, since the context was full"}[body.by]
+    became = f"; what came after it is {body.abandoned} now" if body.abandoned else ""
+    files = f"; files restored: {' '.join(body.restored) or 'none'}" if body.files == "restore" else ""
+    return f"back to entry {body.to}, by {by}{became}{files}" + (f"\n\n{body.told}" if body.told else "")
 
 
 def _assistant(at: str, body: e.Assistant) -> str:

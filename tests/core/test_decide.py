@@ -5,18 +5,21 @@ from forkcli.core.decide import (
     CUT,
     MAX_CONTINUED,
     STOPPED,
+    TOO_LARGE,
     Action,
     AnswerLost,
     CallModel,
     Finish,
+    Gather,
+    MakeRoom,
     RunTools,
     Say,
     Seal,
     is_unfinished,
     next_action,
 )
-from forkcli.core.entries import Body, Failure, Interrupt, Message, Notice, Resume
-from forkcli.core.ids import CallId
+from forkcli.core.entries import Body, Child, Failure, Fork, Interrupt, Message, Notice, Resume, Rewind
+from forkcli.core.ids import AgentId, CallId, Seq
 
 A, B = tool_use("a"), tool_use("b")
 ASKED: list[Body] = [prompt(), seal()]
@@ -48,8 +51,25 @@ CASES: list[tuple[str, list[Body], Action]] = [
      Finish("refused", "the model refused to answer")),
     ("a pause goes on", [*ASKED, answer("a", stop="pause_turn")], CallModel()),
     ("the output limit goes on", [*ASKED, answer("a", stop="max_tokens")], Say(CUT)),
-    ("the window's end is an error", [*ASKED, answer("a", stop="model_context_window_exceeded")],
-     Finish("failed", "the context is full; begin a new session")),
+    ("at the window's end room is made", [*ASKED, answer("a", stop="model_context_window_exceeded")],
+     MakeRoom(cut=False)),
+    ("a request that does not fit makes room", [*ASKED, Failure("context", "too long", 400)], MakeRoom(cut=False)),
+    ("a report that does not fit either is cut", [*ASKED, answer("a"), prompt(), seal(), Failure("context", "too long"),
+     Rewind(Seq(3), "fork", "r", "told"), seal(), Failure("context", "too long")], MakeRoom(cut=True)),
+    ("what does not even fit when it is cut is over", [*ASKED, Failure("context", "too long"), Rewind(Seq(3), "fork",
+     "r", "told"), seal(), Failure("context", "too long"), Rewind(Seq(0), "fork", "", "told"), seal(),
+     Failure("context", "too long")], Finish("failed", TOO_LARGE)),
+    ("rewinding comes after the other calls", [*ASKED, answer(tool_use("r", "rewind"), tool_use())],
+     RunTools((tool_use(),))),
+    ("rewinding comes when the others have their results", [*ASKED, answer(tool_use("r", "rewind"), tool_use()),
+     start(), result()], RunTools((tool_use("r", "rewind"),))),
+    ("rewinding comes after the forks", [*ASKED, answer(tool_use("r", "rewind"), tool_use("f", "fork")),
+     Fork((Child(AgentId("f1"), "x"),), Seq(4), CallId("f"))], Gather((CallId("f"),))),
+    ("a report is answered", [*ASKED, answer("a"), Rewind(Seq(3), "user", "r", "told")], Seal()),
+    ("a compaction waits for the next prompt", [*ASKED, answer("a"), Rewind(Seq(3), "user", "r", "told", asks=False)],
+     Finish("done")),
+    ("back before a prompt all is done", [*ASKED, answer("a"), prompt(), seal(), answer("b"), Rewind(Seq(4), "user")],
+     Finish("done")),
     ("an unknown stop reason is an end", [*ASKED, answer("a", stop="novel")], Finish("done")),
 ]  # fmt: skip
 

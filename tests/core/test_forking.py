@@ -42,7 +42,7 @@ def test_a_fork_shares_its_parents_context_byte_for_byte() -> None:
     below = child(above)
     assert [message.raw for message in below.messages][: len(before)] == before
     assert below.context().system == AGENT.system
-    assert len(below.messages.own) == 1
+    assert len(below.own_messages) == 1
 
 
 def test_a_fork_sees_the_results_of_its_siblings_calls_then_its_own_task_last() -> None:
