@@ -9,6 +9,7 @@ from forkcli.core.messages import text_block, text_of
 
 HANDLED = "[handled by {parent}: not your task]"
 STILL_RUNNING = "[still running in {parent}; its result comes to {parent} alone]"
+AGENTS = frozenset({"fork", "spawn", "rewind"})  # calls that only the agent that made them has answered
 NO_REPORT = "(it ended without a report)"
 
 
@@ -48,14 +49,21 @@ def opening(parent: History, past: History, fork: Fork, child: Child, told: str)
         depth=above.depth + 1,
         max_steps=child.max_steps,
     )
+    return Opened(line_one, tuple(answers_of(past, above.agent, fork.call, "fork", told, STILL_RUNNING)))
+
+
+def answers_of(
+    past: History, parent: AgentId, call: CallId | None, name: str, told: str, others: str
+) -> list[ToolResult]:
+    """The answers to the calls that stand open in a past: `told` to `call`, last; the others are not this agent's."""
     answers = [
-        _answer(key, call.block["name"], (HANDLED if call.block["name"] == "fork" else STILL_RUNNING), above.agent)
-        for key, call in past.open_calls.items()
-        if key != fork.call
+        _answer(key, one.block["name"], HANDLED if one.block["name"] in AGENTS else others, parent)
+        for key, one in past.open_calls.items()
+        if key != call
     ]
-    if fork.call is not None and fork.call in past.open_calls:
-        answers.append(ToolResult(fork.call, "fork", (text_block(told),)))
-    return Opened(line_one, tuple(answers))
+    if call is not None and call in past.open_calls:
+        answers.append(ToolResult(call, name, (text_block(told),)))
+    return answers
 
 
 def _answer(call: CallId, name: str, text: str, parent: AgentId) -> ToolResult:

@@ -11,7 +11,7 @@ from forkcli.core import entries as e
 from forkcli.core.chain import Chain, Names
 from forkcli.core.events import TurnStatus
 from forkcli.core.first import access_told
-from forkcli.core.ids import CallId
+from forkcli.core.ids import CallId, Seq
 from forkcli.core.messages import Block, Message, calls_of, dump, text_block
 from forkcli.core.seal import GAP, Part, sealed, sendable
 
@@ -51,6 +51,7 @@ class Mark(NamedTuple):
     net: bool
     bounds: tuple[int, ...]
     sealed: e.Checkpoint | None
+    answered: Seq | None
 
 
 @dataclass(slots=True)
@@ -73,6 +74,7 @@ class Head:
     net: bool = False
     bounds: tuple[int, ...] = ()  # how many messages each agent above had when the next one was forked from it
     sealed: e.Checkpoint | None = None  # the newest checkpoint
+    answered: Seq | None = None  # the entry of the newest answer
 
     # --- earlier heads ------------------------------------------------------------------------------------------
 
@@ -82,7 +84,7 @@ class Head:
             return None
         return Mark(
             self.messages, len(self.messages), self.used, len(self.used.own), self.counted, self.uncounted_bytes,
-            self.cwd, self.access, self.net, self.bounds, self.sealed,
+            self.cwd, self.access, self.net, self.bounds, self.sealed, self.answered,
         )  # fmt: skip
 
     @classmethod
@@ -98,6 +100,7 @@ class Head:
             net=mark.net,
             bounds=mark.bounds,
             sealed=mark.sealed,
+            answered=mark.answered,
         )
 
     @classmethod

@@ -232,6 +232,8 @@ class History:
                     head.land(body)
             case _:
                 head.fold(body)
+        if isinstance(body, e.Assistant):
+            head.answered = entry.seq
         if entry.seq in self._added:
             head.fold(self._added[entry.seq])
 

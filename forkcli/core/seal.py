@@ -71,34 +71,25 @@ def usable_call(block: Block) -> bool:
 def sealed(calls: Sequence[tuple[str, ToolResult | None]], parts: Iterable[Part], marker: str) -> tuple[Block, ...]:
     """The content of a user-role message: results in the order of their calls, then what came since, in its order.
 
-    A notice, and the marker at the end, join the block before them: after results alone they stand inside the last
-    result's text, since text of its own after results teaches a model to answer with nothing. Empty when there is
+    A notice (also that of a rewind without a report), and the marker at the end, join the block before them: after
+    results alone they stand inside the last result's text, since text of its own after results teaches a model to answer with nothing. Empty when there is
     nothing to say.
     """
     blocks = [_result(call, result) for call, result in calls]
     for part in parts:
-        note = _noted(part)
-        if note is None:
-            blocks.extend(_said(part))
-        elif note:
-            blocks = _joined(blocks, f"<notice>{quoted(note)}{_NOTICE_END}")
+        match part:
+            case Notice(text=text):
+                blocks = _joined(blocks, f"<notice>{quoted(text)}{_NOTICE_END}")
+            case Rewind(report="", told=told, to=to) if to:
+                blocks = _joined(blocks, told.strip()) if told.strip() else blocks
+            case _:
+                blocks.extend(_said(part))
     return tuple(_joined(blocks, marker) if blocks and marker.strip() else blocks)
 
 
-def _noted(part: Part) -> str | None:
-    """The text of what is only noted: a notice, or what a rewind without a report says; None for anything else."""
-    match part:
-        case Notice(text=text):
-            return text
-        case Rewind(report="", told=told, to=to) if to:
-            return told.strip()
-    return None
-
-
-def _said(part: Part) -> list[Block]:
-    if isinstance(part, Notice | Rewind):
-        text = part.text if isinstance(part, Notice) else part.told
-        return [text_block(text)] if text.strip() else []
+def _said(part: Prompt | Message | Rewind) -> list[Block]:
+    if isinstance(part, Rewind):
+        return [text_block(part.told)] if part.told.strip() else []
     if isinstance(part, Message):
         return [text_block(f'<message from="{quoted(part.sender)}">\n{quoted(part.text)}\n</message>')]
     return _solid(part.blocks)

@@ -1,0 +1,124 @@
+"""Where an agent may go back to, and when it may not: from its history alone."""
+
+from forkcli.core.entries import Agent, Body, Checkpoint, Entry, Message, Prompt, Rewind, ToolResult
+from forkcli.core.forking import STILL_RUNNING, answers_of
+from forkcli.core.history import History
+from forkcli.core.ids import AgentId, CallId, Seq
+from forkcli.errors import ForkError, Kind
+
+MOST_BACK = 5  # times that an agent goes back to the same checkpoint by itself before anybody else said something
+NAMED = 8  # checkpoints that an error names
+
+
+def checkpoints(history: History) -> list[Seq]:
+    """The checkpoints that one can go back to: all of the agent's own, also those of stretches left behind."""
+    return [entry.seq for entry in history.entries.own if isinstance(entry.body, Checkpoint)]
+
+
+def first_checkpoint(history: History) -> Seq | None:
+    """The checkpoint of the first prompt, of a fork of its task: where a compaction goes back to."""
+    return next(iter(checkpoints(history)), None)
+
+
+def check_place(history: History, to: Seq) -> None:
+    """Raises ForkError unless the head can go back to where it stood after entry `to`."""
+    name = history.agent.agent if history.agent else "main"
+    if to < max(history.first_seq, 1):
+        raise ForkError(
+            f"entry {to} lies before {name} was forked, at entry {history.first_seq}: a fork cannot go back to that",
+            f"its own checkpoints: {_named(checkpoints(history))}",
+            kind=Kind.USAGE,
+        )
+    if all(entry.seq != to for entry in history.entries.own) and to != history.first_seq:
+        raise ForkError(
+            f"{name} has no entry {to}", f"its checkpoints: {_named(checkpoints(history))}", kind=Kind.USAGE
+        )
+
+
+def check_own(history: History, to: Seq) -> None:
+    """Raises ForkError unless the agent itself may go back to checkpoint `to` now."""
+    own = checkpoints(history)
+    if to not in own:
+        check_place(history, to)
+        raise ForkError(f"there is no checkpoint {to}", f"checkpoints: {_named(own)}")
+    since = [entry for entry in history.entries.own if entry.seq > to]
+    if not any(_is_work(entry.body) for entry in since):
+        raise ForkError(f"nothing was done since checkpoint {to}", "there is nothing to go back from")
+    last = next((entry.seq for entry in reversed(since) if _is_own(entry.body)), None)
+    if last is not None and not any(_is_work(entry.body) for entry in since if entry.seq > last):
+        raise ForkError(
+            "you have just come back from there, and have done nothing since",
+            "go on from the report; rewind again only over new work",
+        )
+    if _times_back(history, to) >= MOST_BACK:
+        raise ForkError(
+            f"you went back to checkpoint {to} or before it {MOST_BACK} times since anybody last spoke to you",
+            "go on from here, or end with what you know and what stands in the way",
+        )
+
+
+def _times_back(history: History, to: Seq) -> int:
+    count = 0
+    for entry in reversed(history.entries.own):
+        if isinstance(entry.body, Prompt | Message):
+            break
+        count += isinstance(entry.body, Rewind) and _is_own(entry.body) and entry.body.to <= to
+    return count
+
+
+def _is_work(body: Body) -> bool:
+    """A call that came to something, other than one of `rewind` that was refused."""
+    return isinstance(body, ToolResult) and body.name != "rewind"
+
+
+def _is_own(body: Body) -> bool:
+    return isinstance(body, Rewind) and body.by == "agent"
+
+
+def _named(numbers: list[Seq]) -> str:
+    return ", ".join(str(number) for number in numbers[-NAMED:]) or "none"
+
+
+def abandoned(above: History, past: History, name: AgentId, at: Seq, call: CallId | None, told: str) -> list[Body]:
+    """How the agent begins that the stretch up to entry `at` becomes; `told` answers the call that goes back."""
+    agent = above.agent
+    if agent is None:
+        raise ValueError("a history without its line 1 cannot be left")
+    line_one = Agent(
+        v=agent.v,
+        session=agent.session,
+        agent=name,
+        kind="abandoned",
+        project=agent.project,
+        model=above.model,
+        effort=above.effort,
+        system=(),
+        tools=(),
+        made_by=agent.made_by,
+        access=above.access,
+        net=above.net,
+        parent=agent.agent,
+        from_seq=at,
+        call=call,
+        task=_label(past),
+        depth=agent.depth,
+    )
+    return [line_one, *answers_of(past, agent.agent, call, "rewind", told, STILL_RUNNING)]
+
+
+def _label(past: History) -> str:
+    """What the stretch was about: the newest prompt in it."""
+    prompts = (entry.body.text for entry in reversed(past.entries) if isinstance(entry.body, Prompt))
+    line = next((line.strip() for line in next(prompts, "").splitlines() if line.strip()), "")
+    return line if len(line) <= 100 else line[:99] + "…"
+
+
+def found_abandoned(line_ones: list[Agent], agent: AgentId, call: CallId) -> AgentId | None:
+    """The agent that was made for this very call before a crash cut the rewind short."""
+    found = (one.agent for one in line_ones if one.kind == "abandoned" and (one.parent, one.call) == (agent, call))
+    return next(found, None)
+
+
+def own_rewinds(history: History) -> list[Entry]:
+    """The rewinds of this agent, oldest first: each is undone by going back to the entry before it."""
+    return [entry for entry in history.entries.own if isinstance(entry.body, Rewind)]
