@@ -20,12 +20,17 @@ REWOUND = "[not carried out: you went back to before this call]"
 
 @dataclass(slots=True)
 class Call:
-    """A tool call of the newest answer. `forked`: it made agents, and is answered when they have reported."""
+    """A tool call of the newest answer. `made`: it made agents, and is answered when they have reported."""
 
     block: Block
     started: bool = False
-    forked: bool = False
+    made: e.Fork | None = None
     result: e.ToolResult | None = None
+
+    @property
+    def forked(self) -> bool:
+        """Whether it made agents."""
+        return self.made is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +151,7 @@ class Head:
                 self.continued = 0
             case e.Fork(call=call):
                 if call in self.calls:
-                    self.calls[call].forked = True
+                    self.calls[call].made = body
             case e.AccessChange(access=access, net=net):
                 self.tell_access(access, net=net)
 

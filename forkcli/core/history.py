@@ -241,8 +241,8 @@ class History:
         to = self._target(entry)
         if to is None:
             return
-        waiting = {key for key, call in self.open_calls.items() if call.forked}
-        self.orphans |= {name for name, fork in self.forks.items() if fork.call in waiting}
+        left = (call.made for call in self.open_calls.values() if call.made is not None)
+        self.orphans |= {child.agent for fork in left for child in fork.children}
         self.let_go |= set(rewind.let_go)
         self.rewinds.append(entry)
         self.head = self.head_at(to)

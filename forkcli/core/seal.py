@@ -72,8 +72,8 @@ def sealed(calls: Sequence[tuple[str, ToolResult | None]], parts: Iterable[Part]
     """The content of a user-role message: results in the order of their calls, then what came since, in its order.
 
     A notice (also that of a rewind without a report), and the marker at the end, join the block before them: after
-    results alone they stand inside the last result's text, since text of its own after results teaches a model to answer with nothing. Empty when there is
-    nothing to say.
+    results alone they stand inside the last result's text, since text of its own after results teaches a model to
+    answer with nothing. Empty when there is nothing to say.
     """
     blocks = [_result(call, result) for call, result in calls]
     for part in parts:

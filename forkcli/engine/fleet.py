@@ -7,6 +7,7 @@ parent's. So gathering is the same whether the children just began or are taken 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from forkcli.core.decide import unreported
 from forkcli.core.entries import Child, Fork, Merge
 from forkcli.core.history import History
 from forkcli.core.ids import AgentId, CallId, Seq
@@ -41,9 +42,12 @@ class Fleet(Roster):
         if not wanted.wait:
             answer_started(parent, fork)
 
-    def allot(self, parent: Agent) -> AgentId:
-        """The id of one more fork of `parent`. Raises ForkError beyond a bound."""
-        self._check(parent, 1)
+    def allot(self, parent: Agent, *, left: bool = False) -> AgentId:
+        """The id of one more fork of `parent`. Raises ForkError beyond a bound.
+
+        `left`: of a stretch that `parent` leaves behind, which is as deep as itself.
+        """
+        self._check(parent, 1, deep=not left)
         name = self._next()
         self.nursery.reserve([name])
         return name
@@ -52,9 +56,9 @@ class Fleet(Roster):
         self.next_number += 1
         return AgentId(f"f{self.next_number - 1}")
 
-    def _check(self, parent: Agent, count: int) -> None:
+    def _check(self, parent: Agent, count: int, *, deep: bool = True) -> None:
         above = parent.history.agent
-        if above is not None and above.depth >= self.bounds.depth:
+        if deep and above is not None and above.depth >= self.bounds.depth:
             raise ForkError(
                 f"forks are at most {self.bounds.depth} deep, and this agent is that deep", "do the tasks yourself"
             )
@@ -67,9 +71,9 @@ class Fleet(Roster):
 
     def revive(self, parent: Agent, rig: Rig) -> None:
         """Take up again the children in the background that have not reported: those that a crash cut short."""
-        for fork in dict.fromkeys(parent.history.forks.values()):
-            if not fork.wait:
-                start(self, parent, rig, fork)
+        names = unreported(parent.history)
+        for fork in dict.fromkeys(parent.history.forks[name] for name in names):
+            start(self, parent, rig, fork)
 
     # --- gathering ------------------------------------------------------------------------------------------------
 
@@ -94,4 +98,4 @@ def _of_the_same_answer(history: History, call: CallId | None) -> Seq | None:
     """Where an earlier `fork` call of the same answer began: all of them share the same past."""
     if call is None:
         return None
-    return next((fork.from_seq for fork in history.forks.values() if fork.call in history.calls), None)
+    return next((other.made.from_seq for other in history.calls.values() if other.made is not None), None)

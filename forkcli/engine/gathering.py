@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
 
+from forkcli.core.decide import unreported
 from forkcli.core.entries import Fork, Merge, ToolResult
 from forkcli.core.ids import CallId
 from forkcli.core.messages import text_block
@@ -19,7 +20,7 @@ LOOK_S = 0.5  # how often an agent that waits for reports looks for other messag
 
 async def gather(roster: Roster, parent: Agent, rig: Rig, calls: Sequence[CallId]) -> None:
     """Wait for the children of these calls, merge what they changed, and answer the calls."""
-    forks = [fork for fork in dict.fromkeys(parent.history.forks.values()) if fork.call in calls]
+    forks = [call.made for key, call in parent.history.calls.items() if key in calls and call.made is not None]
     for fork in forks:
         start(roster, parent, rig, fork)
     try:
@@ -34,7 +35,7 @@ async def gather(roster: Roster, parent: Agent, rig: Rig, calls: Sequence[CallId
 
 def settle(parent: Agent) -> None:
     """Answer calls that made forks with what these have reported, since a prompt goes before waiting for them."""
-    for fork in dict.fromkeys(parent.history.forks.values()):
+    for fork in [call.made for call in parent.history.open_calls.values() if call.made is not None]:
         if fork.wait:
             _answer_stopped(parent, fork)
         else:
@@ -44,7 +45,7 @@ def settle(parent: Agent) -> None:
 async def next_report(roster: Roster, parent: Agent) -> bool:
     """Wait until a child that works in the background has reported, or for a moment; False if none runs."""
     roster.raise_broken()
-    if not roster.running(parent):
+    if not set(roster.running(parent)) & set(unreported(parent.history)):
         return False
     parent.woken.clear()
     async with roster.waiting(parent):

@@ -28,7 +28,7 @@ _STATUS: dict[TurnStatus, ChildStatus] = {"done": "done", "limit": "limit", "int
 
 def start(roster: Roster, parent: Agent, rig: Rig, fork: Fork, past: History | None = None) -> None:
     """Start the children of a fork that have not reported and do not run."""
-    known = {*parent.history.reports, *roster.members}
+    known = {*parent.history.reports, *parent.history.let_go, *roster.members}
     children = [child for child in fork.children if child.agent not in known]
     if not children:
         return
