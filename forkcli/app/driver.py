@@ -13,7 +13,7 @@ from forkcli.app.paths import complete
 from forkcli.app.session import Session, new_session
 from forkcli.config import Settings
 from forkcli.core.budget import share
-from forkcli.core.entries import Assistant, Body, Entry, Notice, Prompt
+from forkcli.core.entries import RAN, Assistant, Body, Entry, Notice, Prompt
 from forkcli.core.history import History
 from forkcli.core.ids import MAIN, SessionId
 from forkcli.engine.agent import Stop
@@ -23,7 +23,7 @@ from forkcli.errors import ForkError
 from forkcli.models.catalog import DEFAULT_MODEL, full_name
 from forkcli.store.data import Kept, keep_data, measure, shortened
 from forkcli.store.inbox import put_message
-from forkcli.ui.ports import RAN, ShellEnd, Slash, Status
+from forkcli.ui.ports import ShellEnd, Slash, Status
 from forkcli.workspace.gitdirs import quick_branch
 
 END_S = 1.0  # how long the end of a turn is waited for

@@ -100,6 +100,9 @@ class Message:
     job: str | None = None  # the background job whose end it tells
 
 
+RAN = "The user ran `"  # begins the notice of a command that the user ran with `!`
+
+
 @dataclass(frozen=True, slots=True)
 class Notice:
     """fork's own words to the model; they travel in the next user-role message, and cause one only if `asks`."""

@@ -16,7 +16,7 @@ Role = Literal["user", "assistant"]
 
 # Tags by which fork speaks inside a user-role message; quoted text must not be able to close or forge them. With blanks
 # in it a tag is one only if it goes on like one: `i < data.length` is code.
-_NAMES = "(?:message|checkpoint|report|notice|session|project-file|data)"
+_NAMES = "(?:message|checkpoint|report|ledger|notice|session|project-file|data)"
 _TAGS = re.compile(
     rf"<(?=/?{_NAMES}\b|\s{{0,9}}/?\s{{0,9}}{_NAMES}\s{{0,9}}(?:/?>|[\w-]{{1,40}}\s{{0,9}}=))", re.IGNORECASE
 )

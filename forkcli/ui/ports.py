@@ -123,9 +123,6 @@ class Slash:
     run: Callable[[str], Awaitable[Shown | None]]
 
 
-RAN = "The user ran `"  # begins the notice of a `!` command, which the screen that ran it does not show again
-
-
 @dataclass(frozen=True, slots=True)
 class ShellEnd:
     """How a `!` command ended; `output` is its text, or head and tail of it."""

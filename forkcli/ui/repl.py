@@ -31,7 +31,7 @@ from forkcli.ui.line import PromptLine, ShellLine, SlashLine, find, parse
 from forkcli.ui.look import FAINT, WARN, look_of
 from forkcli.ui.markdown import warm_up
 from forkcli.ui.panel import Panel
-from forkcli.ui.ports import RAN, Answer, Choice, Driver, Pager, Past, Question, Quit, Refill, Shown, Slash
+from forkcli.ui.ports import Answer, Choice, Driver, Pager, Past, Question, Quit, Refill, Shown, Slash
 from forkcli.ui.sanitize import one_line
 from forkcli.ui.shown import item_of_shown, shell_item
 from forkcli.ui.stage import Stage
@@ -341,5 +341,5 @@ def _is_own(event: ev.Event) -> bool:
     """Whether it tells of a `!` command, whose output this screen shows itself."""
     match event:
         case ev.Appended(entry=e.Entry(body=e.Notice(text=text))):
-            return text.startswith(RAN)
+            return text.startswith(e.RAN)
     return False

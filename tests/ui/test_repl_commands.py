@@ -7,7 +7,7 @@ from ui_terminal import session
 
 from forkcli.core import entries as e
 from forkcli.errors import ForkError
-from forkcli.ui.ports import RAN, Choice, Lines, Pager, Quit, Refill, Slash
+from forkcli.ui.ports import Choice, Lines, Pager, Quit, Refill, Slash
 
 
 async def test_ctrl_j_and_a_backslash_make_new_lines() -> None:
@@ -124,7 +124,7 @@ async def test_paths_complete_behind_an_at() -> None:
 
 async def test_what_the_agent_is_told_of_a_bang_command_is_not_shown_twice() -> None:
     async def tell(driver: FakeDriver, _text: str) -> None:
-        driver.emit(appended(e.Notice(f"{RAN}ls` in /p (exit code 0):\nout")))
+        driver.emit(appended(e.Notice(f"{e.RAN}ls` in /p (exit code 0):\nout")))
         driver.emit(appended(e.Notice("something else\nwith more")))
 
     async with session(FakeDriver(tell)) as here:

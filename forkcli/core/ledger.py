@@ -1,0 +1,321 @@
+"""The ledger of a rewind: what has happened in the world since a checkpoint, for the self that knows nothing of it.
+
+It is computed from the entries alone and from what fork sees of the world (`World`), never from a model's words, and
+over every entry after the checkpoint, whatever branch it is on: all of them happened. `core/telling.py` has the words.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Literal
+
+from forkcli.core import entries as e
+from forkcli.core.ids import AgentId, CallId, Seq
+from forkcli.core.messages import Block, calls_of, text_of
+from forkcli.core.seal import sendable
+
+OWN_TOOLS = frozenset({"read", "write", "edit", "fork", "spawn", "merge", "rewind"})  # told in ways of their own
+NO_JOBS: Mapping[str, str] = MappingProxyType({})
+
+_ROW = re.compile(r"^ *(\d+)\t", re.MULTILINE)  # a line of a file, as the tool `read` shows it
+_NUMBERED = re.compile(r"_\d+$")
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What fork sees when it rewinds. Paths are relative to the project; None means that no snapshot tells."""
+
+    changed: tuple[str, ...] | None = None  # files that are now other than at the checkpoint
+    restored: tuple[str, ...] = ()  # files that were put back to what they were there
+    left: tuple[str, ...] = ()  # files that were to be put back and were not, since somebody else had changed them
+    jobs: Mapping[str, str] = NO_JOBS  # background jobs alive: id -> command
+    running: frozenset[AgentId] = frozenset()  # agents at work
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """What the steps on one branch came to; tokens count what was sent and what was answered."""
+
+    first: Seq
+    last: Seq
+    steps: int = 0
+    tokens: int = 0
+    cost_usd: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Talk:
+    """Something that passed between the user and the agent."""
+
+    what: Literal["prompt", "message", "ran", "stopped", "answered", "told", "asked", "reply"]
+    text: str
+    files: tuple[str, ...] = ()
+
+    @property
+    def by_user(self) -> bool:
+        """Whether these are the user's own words, which are told verbatim."""
+        return self.what in {"prompt", "message", "reply"}
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """A command, or the call of a tool of others: how it ended, and how often it was run."""
+
+    command: str
+    exit_code: int | None = None
+    ending: str = ""  # in place of an exit code
+    times: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A file that was read; of a text the lines, joined where they touch."""
+
+    path: str
+    lines: tuple[tuple[int, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A message or a question between agents: `answer` is what a question brought."""
+
+    sender: str
+    receiver: str
+    text: str
+    answer: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """An agent that was started, and what it came to."""
+
+    agent: AgentId
+    task: str
+    report: e.Report | None = None
+    merge: e.Merge | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """The report of a rewind that itself lies after the checkpoint."""
+
+    report: str
+    author: AgentId | None
+    stretch: Stretch
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """All that happened after checkpoint `to`; every sequence in its order."""
+
+    to: Seq
+    stretch: Stretch  # the branch that ends at the head
+    world: World
+    talk: tuple[Talk, ...] = ()
+    approvals: tuple[e.Approval, ...] = ()
+    wrote: tuple[str, ...] = ()  # files that `write`, `edit` and merges changed; all that is known without a snapshot
+    commands: tuple[Ran, ...] = ()
+    outputs: Mapping[str, str] = NO_JOBS  # output files of the background jobs that were started: id -> path
+    reads: tuple[Seen, ...] = ()
+    agents: tuple[Started, ...] = ()
+    messages: tuple[Sent, ...] = ()
+    earlier: tuple[Earlier, ...] = ()
+    model: e.ModelChange | None = None  # the newest
+    access: e.AccessChange | None = None
+
+
+def ledger(entries: Iterable[e.Entry], to: Seq, world: World | None = None) -> Ledger:
+    """The ledger of going back to `to`; `entries` is the whole history, in its order. Total: it never raises."""
+    book = _Book(to)
+    for entry in entries:
+        book.add(entry)
+    return book.closed(world or World())
+
+
+@dataclass(slots=True)
+class _Book:
+    """Gathers a ledger, entry by entry."""
+
+    to: Seq
+    branch: list[e.Entry] = field(default_factory=list)
+    used: set[str] = field(default_factory=set)
+    calls: dict[str, Block] = field(default_factory=dict)  # of the newest answer
+    talk: list[Talk] = field(default_factory=list)
+    approvals: list[e.Approval] = field(default_factory=list)
+    wrote: dict[str, None] = field(default_factory=dict)
+    commands: dict[str, Ran] = field(default_factory=dict)
+    outputs: dict[str, str] = field(default_factory=dict)
+    reads: dict[str, list[tuple[int, int]]] = field(default_factory=dict)
+    agents: dict[AgentId, Started] = field(default_factory=dict)
+    messages: list[Sent] = field(default_factory=list)
+    earlier: list[Earlier] = field(default_factory=list)
+    model: e.ModelChange | None = None
+    access: e.AccessChange | None = None
+
+    def add(self, entry: e.Entry) -> None:
+        body = entry.body
+        after = entry.seq > self.to
+        if isinstance(body, e.Assistant):
+            self._answer(body, after=after)
+        elif isinstance(body, e.Rewind):
+            if after and body.report.strip():
+                self.earlier.append(Earlier(body.report, body.abandoned, self._stretch(body.to)))
+            while self.branch and self.branch[-1].seq > body.to:
+                self.branch.pop()
+        elif after:
+            self._said(body)
+            self._did(body)
+        self.branch.append(entry)
+
+    def closed(self, world: World) -> Ledger:
+        return Ledger(
+            to=self.to,
+            stretch=self._stretch(self.to),
+            world=world,
+            talk=tuple(self.talk),
+            approvals=tuple(self.approvals),
+            wrote=tuple(self.wrote),
+            commands=tuple(self.commands.values()),
+            outputs=dict(self.outputs),
+            reads=tuple(Seen(path, _joined(lines)) for path, lines in self.reads.items()),
+            agents=tuple(self.agents.values()),
+            messages=tuple(self.messages),
+            earlier=tuple(self.earlier),
+            model=self.model,
+            access=self.access,
+        )
+
+    def _stretch(self, to: Seq) -> Stretch:
+        """The newest entries of the branch, after `to`."""
+        last = self.branch[-1].seq if self.branch else to
+        steps, tokens, cost = 0, 0, None
+        for entry in reversed(self.branch):
+            if entry.seq <= to:
+                break
+            if isinstance(entry.body, e.Assistant):
+                steps += 1
+                tokens += entry.body.usage.context_tokens
+                if entry.body.cost_usd is not None:
+                    cost = (cost or 0.0) + entry.body.cost_usd
+        return Stretch(Seq(to + 1), max(last, to), steps, tokens, cost)
+
+    def _answer(self, answer: e.Assistant, *, after: bool) -> None:
+        blocks = calls_of(sendable(answer, self.used))
+        self.calls = {block["id"]: block for block in blocks}
+        self.used.update(self.calls)
+        text = text_of(answer.content).strip()
+        if after and text and not blocks:
+            self.talk.append(Talk("answered", text))
+
+    def _said(self, body: e.Body) -> None:
+        """What was said, and by whom."""
+        match body:
+            case e.Prompt(text=text, files=files):
+                self.talk.append(Talk("prompt", text, files))
+            case e.Message(sender="user", text=text):
+                self.talk.append(Talk("message", text))
+            case e.Message(job=None, sender=sender, text=text):
+                self.messages.append(Sent(sender, "", text))
+            case e.Notice(text=text) if text.startswith(e.RAN):
+                self.talk.append(Talk("ran", text.removeprefix(e.RAN)))
+            case e.Interrupt(by="user"):
+                self.talk.append(Talk("stopped", ""))
+            case e.Approval():
+                self.approvals.append(body)
+            case e.ModelChange():
+                self.model = body
+            case e.AccessChange():
+                self.access = body
+            case _:
+                pass
+
+    def _did(self, body: e.Body) -> None:
+        """What was done."""
+        match body:
+            case e.ToolResult():
+                self._result(body)
+            case e.Fork(children=children):
+                for child in children:
+                    self.agents.setdefault(child.agent, Started(child.agent, child.task))
+            case e.Report(agent=agent):
+                known = self._started(agent)
+                if known.report is None:
+                    self.agents[agent] = Started(agent, known.task, body, known.merge)
+            case e.Merge(agent=agent, outcome=outcome, paths=paths):
+                known = self._started(agent)
+                self.agents[agent] = Started(agent, known.task, known.report, body)
+                if outcome == "merged":
+                    self.wrote.update(dict.fromkeys(paths))
+            case _:
+                pass
+
+    def _started(self, agent: AgentId) -> Started:
+        """What is known of an agent; it may have been started before the checkpoint."""
+        return self.agents.get(agent, Started(agent, ""))
+
+    def _result(self, result: e.ToolResult) -> None:
+        self.wrote.update(dict.fromkeys(result.facts.changed))
+        block = self._call(result.call) or {}
+        args = block.get("input")
+        args = args if isinstance(args, dict) else {}
+        match result.name:
+            case "bash":
+                self._command(result, args)
+            case "read" if not result.is_error:
+                rows = [int(number) for number in _ROW.findall(text_of(result.content))]
+                lines = self.reads.setdefault(str(args.get("path", "?")), [])
+                if rows:
+                    lines.append((rows[0], rows[-1]))
+            case "send" if not result.is_error:
+                self._sent(result, args)
+            case name if name not in OWN_TOOLS and name != "send":
+                self._ran(Ran(f"{name} {args}", None, _last_line(result) if result.is_error else "done"))
+            case _:
+                pass
+
+    def _call(self, call: CallId) -> Block | None:
+        """The call that a result answers; a number may have been put to its id, see `sendable`."""
+        return self.calls.get(call) or self.calls.get(_NUMBERED.sub("", call))
+
+    def _command(self, result: e.ToolResult, args: Block) -> None:
+        facts = result.facts
+        if facts.job and not args.get("stop"):
+            self.outputs[facts.job] = facts.output_file or ""
+            ending = f"background job {facts.job}"
+            self._ran(Ran(str(args.get("command", "?")), facts.exit_code, ending))
+        elif not args.get("stop"):
+            ending = _last_line(result) if facts.exit_code is None else ""
+            self._ran(Ran(str(args.get("command", "?")), facts.exit_code, ending))
+
+    def _ran(self, ran: Ran) -> None:
+        """The newest run of the same command stands for all."""
+        before = self.commands.pop(ran.command, None)
+        times = before.times + 1 if before else 1
+        self.commands[ran.command] = Ran(ran.command, ran.exit_code, ran.ending, times)
+
+    def _sent(self, result: e.ToolResult, args: Block) -> None:
+        receiver, text, asks = str(args.get("to", "?")), str(args.get("text", "")), bool(args.get("wait"))
+        answer = text_of(result.content) if asks else ""
+        if receiver != "user":
+            self.messages.append(Sent("", receiver, text, answer))
+            return
+        self.talk.append(Talk("asked" if asks else "told", text))
+        if asks:
+            self.talk.append(Talk("reply", answer))
+
+
+def _last_line(result: e.ToolResult) -> str:
+    lines = text_of(result.content).strip().splitlines()
+    return lines[-1].strip() if lines else ""
+
+
+def _joined(lines: list[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
+    """Ranges in their order, those that touch or overlap as one."""
+    joined: list[tuple[int, int]] = []
+    for first, last in sorted(lines):
+        if joined and first <= joined[-1][1] + 1:
+            joined[-1] = (joined[-1][0], max(joined[-1][1], last))
+        else:
+            joined.append((first, last))
+    return tuple(joined)
