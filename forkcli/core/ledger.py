@@ -7,102 +7,17 @@ over every entry after the checkpoint, whatever branch it is on: all of them hap
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
-from typing import Literal
 
 from forkcli.core import entries as e
 from forkcli.core.ids import AgentId, CallId, Seq
+from forkcli.core.ledger_parts import Earlier, Ran, Seen, Sent, Started, Stretch, Talk, World
 from forkcli.core.messages import Block, calls_of, text_of
 from forkcli.core.seal import sendable
 
 OWN_TOOLS = frozenset({"read", "write", "edit", "fork", "spawn", "merge", "rewind"})  # told in ways of their own
-NO_JOBS: Mapping[str, str] = MappingProxyType({})
 
 _ROW = re.compile(r"^ *(\d+)\t", re.MULTILINE)  # a line of a file, as the tool `read` shows it
 _NUMBERED = re.compile(r"_\d+$")
-
-
-@dataclass(frozen=True, slots=True)
-class World:
-    """What fork sees when it rewinds. Paths are relative to the project; None means that no snapshot tells."""
-
-    changed: tuple[str, ...] | None = None  # files that are now other than at the checkpoint
-    restored: tuple[str, ...] = ()  # files that were put back to what they were there
-    left: tuple[str, ...] = ()  # files that were to be put back and were not, since somebody else had changed them
-    jobs: Mapping[str, str] = NO_JOBS  # background jobs alive: id -> command
-    running: frozenset[AgentId] = frozenset()  # agents at work
-
-
-@dataclass(frozen=True, slots=True)
-class Stretch:
-    """What the steps on one branch came to; tokens count what was sent and what was answered."""
-
-    first: Seq
-    last: Seq
-    steps: int = 0
-    tokens: int = 0
-    cost_usd: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Talk:
-    """Something that passed between the user and the agent."""
-
-    what: Literal["prompt", "message", "ran", "stopped", "answered", "told", "asked", "reply"]
-    text: str
-    files: tuple[str, ...] = ()
-
-    @property
-    def by_user(self) -> bool:
-        """Whether these are the user's own words, which are told verbatim."""
-        return self.what in {"prompt", "message", "reply"}
-
-
-@dataclass(frozen=True, slots=True)
-class Ran:
-    """A command, or the call of a tool of others: how it ended, and how often it was run."""
-
-    command: str
-    exit_code: int | None = None
-    ending: str = ""  # in place of an exit code
-    times: int = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """A file that was read; of a text the lines, joined where they touch."""
-
-    path: str
-    lines: tuple[tuple[int, int], ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Sent:
-    """A message or a question between agents: `answer` is what a question brought."""
-
-    sender: str
-    receiver: str
-    text: str
-    answer: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Started:
-    """An agent that was started, and what it came to."""
-
-    agent: AgentId
-    task: str
-    report: e.Report | None = None
-    merge: e.Merge | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Earlier:
-    """The report of a rewind that itself lies after the checkpoint."""
-
-    report: str
-    author: AgentId | None
-    stretch: Stretch
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +31,9 @@ class Ledger:
     approvals: tuple[e.Approval, ...] = ()
     wrote: tuple[str, ...] = ()  # files that `write`, `edit` and merges changed; all that is known without a snapshot
     commands: tuple[Ran, ...] = ()
-    outputs: Mapping[str, str] = NO_JOBS  # output files of the background jobs that were started: id -> path
+    outputs: Mapping[str, str] = field(
+        default_factory=dict
+    )  # output files of the background jobs that were started: id -> path
     reads: tuple[Seen, ...] = ()
     agents: tuple[Started, ...] = ()
     messages: tuple[Sent, ...] = ()
@@ -135,7 +52,7 @@ def ledger(entries: Iterable[e.Entry], to: Seq, world: World | None = None) -> L
 
 @dataclass(slots=True)
 class _Book:
-    """Gathers a ledger, entry by entry."""
+    """Gathers a ledger, entry by entry. `branch` is the past of the head, up to the entry that comes next."""
 
     to: Seq
     branch: list[e.Entry] = field(default_factory=list)
