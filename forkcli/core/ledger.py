@@ -5,11 +5,12 @@ over every entry after the checkpoint, whatever branch it is on: all of them hap
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from forkcli.core import entries as e
-from forkcli.core.ids import AgentId, CallId, Seq
+from forkcli.core.ids import AgentId, Seq
 from forkcli.core.ledger_parts import Earlier, Ran, Seen, Sent, Started, Stretch, Talk, World
 from forkcli.core.messages import Block, calls_of, text_of
 from forkcli.core.seal import sendable
@@ -17,7 +18,6 @@ from forkcli.core.seal import sendable
 OWN_TOOLS = frozenset({"read", "write", "edit", "fork", "spawn", "merge", "rewind"})  # told in ways of their own
 
 _ROW = re.compile(r"^ *(\d+)\t", re.MULTILINE)  # a line of a file, as the tool `read` shows it
-_NUMBERED = re.compile(r"_\d+$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +38,7 @@ class Ledger:
     agents: tuple[Started, ...] = ()
     messages: tuple[Sent, ...] = ()
     earlier: tuple[Earlier, ...] = ()
-    model: e.ModelChange | None = None  # the newest
-    access: e.AccessChange | None = None
+    model: e.ModelChange | None = None  # the newest; of the access, the past self is told by the fold
 
 
 def ledger(entries: Iterable[e.Entry], to: Seq, world: World | None = None) -> Ledger:
@@ -52,11 +51,14 @@ def ledger(entries: Iterable[e.Entry], to: Seq, world: World | None = None) -> L
 
 @dataclass(slots=True)
 class _Book:
-    """Gathers a ledger, entry by entry. `branch` is the past of the head, up to the entry that comes next."""
+    """Gathers a ledger, entry by entry. `before` has the place of the entry that led to each, -1 for none."""
 
     to: Seq
-    branch: list[e.Entry] = field(default_factory=list)
-    used: set[str] = field(default_factory=set)
+    entries: list[e.Entry] = field(default_factory=list)
+    before: list[int] = field(default_factory=list)
+    head: int = -1  # the place of the newest entry of the branch
+    used: set[str] = field(default_factory=set)  # ids of the calls on the branch
+    named: dict[Seq, tuple[str, ...]] = field(default_factory=dict)  # ids of an answer's calls
     calls: dict[str, Block] = field(default_factory=dict)  # of the newest answer
     talk: list[Talk] = field(default_factory=list)
     approvals: list[e.Approval] = field(default_factory=list)
@@ -68,22 +70,30 @@ class _Book:
     messages: list[Sent] = field(default_factory=list)
     earlier: list[Earlier] = field(default_factory=list)
     model: e.ModelChange | None = None
-    access: e.AccessChange | None = None
 
     def add(self, entry: e.Entry) -> None:
         body = entry.body
         after = entry.seq > self.to
-        if isinstance(body, e.Assistant):
-            self._answer(body, after=after)
-        elif isinstance(body, e.Rewind):
+        if isinstance(body, e.Rewind):
             if after and body.report.strip():
                 self.earlier.append(Earlier(body.report, body.abandoned, self._stretch(body.to)))
-            while self.branch and self.branch[-1].seq > body.to:
-                self.branch.pop()
+            self.head = bisect_right(self.entries, body.to, key=lambda one: one.seq) - 1
+            self.used = {name for one in self._branch() for name in self.named.get(one.seq, ())}
+        elif isinstance(body, e.Assistant):
+            self._answer(entry, body, after=after)
         elif after:
             self._said(body)
             self._did(body)
-        self.branch.append(entry)
+        self.before.append(self.head)
+        self.head = len(self.entries)
+        self.entries.append(entry)
+
+    def _branch(self) -> Iterator[e.Entry]:
+        """The entries that led to the head, the newest first."""
+        place = self.head
+        while place >= 0:
+            yield self.entries[place]
+            place = self.before[place]
 
     def closed(self, world: World) -> Ledger:
         return Ledger(
@@ -100,14 +110,13 @@ class _Book:
             messages=tuple(self.messages),
             earlier=tuple(self.earlier),
             model=self.model,
-            access=self.access,
         )
 
     def _stretch(self, to: Seq) -> Stretch:
-        """The newest entries of the branch, after `to`."""
-        last = self.branch[-1].seq if self.branch else to
+        """What the branch came to after `to`."""
+        newest = self.entries[self.head].seq if self.head >= 0 else to
         steps, tokens, cost = 0, 0, None
-        for entry in reversed(self.branch):
+        for entry in self._branch():
             if entry.seq <= to:
                 break
             if isinstance(entry.body, e.Assistant):
@@ -115,11 +124,12 @@ class _Book:
                 tokens += entry.body.usage.context_tokens
                 if entry.body.cost_usd is not None:
                     cost = (cost or 0.0) + entry.body.cost_usd
-        return Stretch(Seq(to + 1), max(last, to), steps, tokens, cost)
+        return Stretch(Seq(to + 1), max(newest, to), steps, tokens, cost)
 
-    def _answer(self, answer: e.Assistant, *, after: bool) -> None:
+    def _answer(self, entry: e.Entry, answer: e.Assistant, *, after: bool) -> None:
         blocks = calls_of(sendable(answer, self.used))
         self.calls = {block["id"]: block for block in blocks}
+        self.named[entry.seq] = tuple(self.calls)
         self.used.update(self.calls)
         text = text_of(answer.content).strip()
         if after and text and not blocks:
@@ -142,8 +152,6 @@ class _Book:
                 self.approvals.append(body)
             case e.ModelChange():
                 self.model = body
-            case e.AccessChange():
-                self.access = body
             case _:
                 pass
 
@@ -173,9 +181,7 @@ class _Book:
 
     def _result(self, result: e.ToolResult) -> None:
         self.wrote.update(dict.fromkeys(result.facts.changed))
-        block = self._call(result.call) or {}
-        args = block.get("input")
-        args = args if isinstance(args, dict) else {}
+        args = self.calls.get(result.call, {}).get("input", {})
         match result.name:
             case "bash":
                 self._command(result, args)
@@ -190,10 +196,6 @@ class _Book:
                 self._ran(Ran(f"{name} {args}", None, _last_line(result) if result.is_error else "done"))
             case _:
                 pass
-
-    def _call(self, call: CallId) -> Block | None:
-        """The call that a result answers; a number may have been put to its id, see `sendable`."""
-        return self.calls.get(call) or self.calls.get(_NUMBERED.sub("", call))
 
     def _command(self, result: e.ToolResult, args: Block) -> None:
         facts = result.facts

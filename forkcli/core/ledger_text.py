@@ -9,7 +9,6 @@ from dataclasses import astuple, dataclass
 from typing import TypeVar
 
 from forkcli.core.entries import Approval
-from forkcli.core.first import access_told
 from forkcli.core.ledger import Ledger
 from forkcli.core.ledger_parts import Ran, Seen, Sent, Started, Talk
 from forkcli.core.messages import quoted
@@ -36,20 +35,18 @@ class Bounds:
     lines: int = 50  # of each other list
 
     def smaller(self) -> "Bounds":
-        """About half of everything."""
-        return Bounds(*(bound // 2 + 2 for bound in astuple(self)))
+        """Less of everything, down to a few lines and words."""
+        return Bounds(*(bound * 3 // 4 + 1 for bound in astuple(self)))
 
 
 def ledger_told(ledger: Ledger, folder: str, room: int = LEDGER_CHARS) -> str:
-    """The ledger's element, in `room` characters or the least that it can do with (about 1,000).
+    """The ledger's element, in `room` characters or the least that it can do with (about 3,000).
 
     `folder` is where the agent's transcript is, which has what is left out.
     """
     bounds = Bounds()
     text = _element(ledger, folder, bounds)
-    for _ in range(10):
-        if len(text) <= room:
-            break
+    while len(text) > room and bounds != bounds.smaller():
         bounds = bounds.smaller()
         text = _element(ledger, folder, bounds)
     return text
@@ -68,7 +65,7 @@ def _element(ledger: Ledger, folder: str, bounds: Bounds) -> str:
         *_listed("Agents that you started:", ledger.agents, started, bounds),
         *_listed("Messages between agents:", ledger.messages, lambda one: _sent(one, bounds), bounds),
         *_listed("Permissions that the user was asked for:", ledger.approvals, lambda one: _asked(one, bounds), bounds),
-        *_changes(ledger),
+        *_model(ledger),
     ]
     body = "\n".join(lines) or "Nothing but answers of the model is on record."
     more = f"\nWhat is {_LEFT} here is in {folder}/transcript.md." if f" {_LEFT}" in body else ""
@@ -173,14 +170,11 @@ def _asked(approval: Approval, bounds: Bounds) -> str:
     return f"- {on_a_line(approval.what, 20)}: `{on_a_line(approval.command, bounds.line)}`: {answer}"
 
 
-def _changes(ledger: Ledger) -> list[str]:
-    lines = []
-    if ledger.model is not None:
-        effort = f", effort {on_a_line(ledger.model.effort, 40)}" if ledger.model.effort else ""
-        lines.append(f"From now on: model {on_a_line(ledger.model.model, 80)}{effort}.")
-    if ledger.access is not None:
-        lines.append(f"From now on: access {access_told(ledger.access.access, net=ledger.access.net)}.")
-    return lines
+def _model(ledger: Ledger) -> list[str]:
+    if ledger.model is None:
+        return []
+    effort = f", effort {on_a_line(ledger.model.effort, 40)}" if ledger.model.effort else ""
+    return [f"The model is {on_a_line(ledger.model.model, 80)}{effort} from now on."]
 
 
 # --- texts ------------------------------------------------------------------------------------------------------------

@@ -59,7 +59,7 @@ def told(
 
 
 def notice_told(ledger: Ledger, *, folder: str) -> str:
-    """The text for a rewind of the user's without a report; empty if all is as the past self remembers it.
+    """The text of the notice of a user's rewind without a report; empty if all is as the past self remembers it.
 
     It names what it would stumble over: files that are not what they were, jobs and agents that run on.
     """
@@ -69,11 +69,13 @@ def notice_told(ledger: Ledger, *, folder: str) -> str:
     lines.extend(jobs_lines(ledger))
     working = [started for started in ledger.agents if started.agent in ledger.world.running]
     if working:
-        lines.append("Still at work: " + ", ".join(f"{one.agent} ({on_a_line(one.task, 80)})" for one in working))
+        lines.append(
+            "Still at work: " + ", ".join(f"{on_a_line(one.agent, 40)} ({on_a_line(one.task, 80)})" for one in working)
+        )
     if not lines:
         return ""
     where = f"What is no longer in your context is in {folder}/transcript.md."
-    return "\n".join([f"<notice>The user took the conversation back to this point. {where}", *lines]) + "</notice>"
+    return "\n".join([f"The user took the conversation back to this point. {where}", *lines])
 
 
 def cut_told(ledger: Ledger, *, folder: str, prompt: str, agent: Agent | None, room: int = LEDGER_CHARS) -> str:
