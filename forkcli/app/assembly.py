@@ -5,7 +5,7 @@ from collections.abc import Callable
 from forkcli.app.crew import Surroundings
 from forkcli.app.driver import ReplDriver
 from forkcli.app.opening import named_session
-from forkcli.app.parts import build_model, patience
+from forkcli.app.parts import build_model, limiter
 from forkcli.app.slashes import slashes_for
 from forkcli.config import Settings
 from forkcli.core.events import Event
@@ -19,7 +19,7 @@ def surroundings(settings: Settings, scratch: Scratch, ask: Ask, emit: Callable[
     """What outlives a session of the REPL. Raises ForkError."""
     model = build_model(settings)
     workspace = open_workspace(settings.project, settings.add_dirs)
-    return Surroundings(settings, scratch, model, workspace, Approvals(ask), patience(interactive=True), emit)
+    return Surroundings(settings, scratch, model, workspace, Approvals(ask), limiter(interactive=True), emit)
 
 
 def driver_of(around: Surroundings) -> ReplDriver:

@@ -11,7 +11,7 @@ from forkcli.core.events import Warned
 from forkcli.core.history import History
 from forkcli.engine.agent import Agent, Approvals
 from forkcli.engine.jobs import AgentJobs
-from forkcli.engine.patience import Patience
+from forkcli.engine.limiter import Limiter
 from forkcli.engine.ports import Emit, Workspace
 from forkcli.engine.rig import Rig
 from forkcli.errors import ForkError
@@ -33,7 +33,7 @@ class Surroundings:
     model: AnthropicModel
     workspace: Workspace
     approvals: Approvals
-    patience: Patience
+    limiter: Limiter
     emit: Emit
 
 
@@ -49,7 +49,7 @@ def make_rig(around: Surroundings, agent: Agent, workspace: Workspace) -> Rig:
         emit=around.emit,
         cwd=str(settings.cwd),
         limits=Limits(settings.max_steps, settings.max_cost, settings.timeout_s),
-        patience=around.patience,
+        limiter=around.limiter,
     )
 
 

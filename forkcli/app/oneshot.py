@@ -13,7 +13,7 @@ from forkcli.app.asking import prompt_entry
 from forkcli.app.attach import attachments
 from forkcli.app.crew import Surroundings
 from forkcli.app.opening import named_session
-from forkcli.app.parts import NobodyToAsk, build_model, patience, warm
+from forkcli.app.parts import NobodyToAsk, build_model, limiter, warm
 from forkcli.app.session import Session, new_session
 from forkcli.config import Settings
 from forkcli.core.decide import Finish, is_unfinished
@@ -48,7 +48,7 @@ def run(settings: Settings, stdin: BinaryIO | None, ask: Callable[[Emit], Ask] |
     workspace = open_workspace(settings.project, settings.add_dirs)
     pipe = Pipe(settings.output_format, sys.stdout, sys.stderr, verbose=settings.verbose)
     asked = Approvals(ask(pipe.on_event) if ask else NobodyToAsk())
-    around = Surroundings(settings, scratch, model, workspace, asked, patience(interactive=False), pipe.on_event)
+    around = Surroundings(settings, scratch, model, workspace, asked, limiter(interactive=False), pipe.on_event)
     session = named_session(around) or new_session(around)
     # Read before the event loop runs: a signal ends the waiting for data at once.
     data = keep_data(stdin, session.files.new_output("stdin")) if stdin is not None else None

@@ -8,6 +8,7 @@ from forkcli.config import Settings
 from forkcli.core.entries import HISTORY_VERSION, Agent
 from forkcli.core.ids import MAIN, SessionId
 from forkcli.core.messages import text_block
+from forkcli.engine.limiter import Limiter
 from forkcli.engine.patience import Patience
 from forkcli.engine.ports import Answer, Question
 from forkcli.models.anthropic import AnthropicModel
@@ -52,9 +53,9 @@ def warm(model: AnthropicModel) -> threading.Thread:
     return thread
 
 
-def patience(*, interactive: bool) -> Patience:
-    """How long an API that does not answer is asked: in the REPL until Esc, else within bounds."""
-    return Patience(None, None) if interactive else Patience()
+def limiter(*, interactive: bool) -> Limiter:
+    """Paces all requests of the process; in the REPL an API that does not answer is asked until Esc."""
+    return Limiter(Patience(None, None) if interactive else Patience())
 
 
 def line_one(settings: Settings, session: SessionId) -> Agent:

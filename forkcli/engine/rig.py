@@ -11,7 +11,7 @@ from forkcli.core.ids import CallId
 from forkcli.engine.agent import Agent, Approvals, Stop
 from forkcli.engine.gate import Gate
 from forkcli.engine.jobs import AgentJobs
-from forkcli.engine.patience import Patience
+from forkcli.engine.limiter import Limiter
 from forkcli.engine.ports import Emit, ForkOrder, Model, RewindOrder, Tool, Workspace
 
 
@@ -80,7 +80,7 @@ class Rig:
     emit: Emit
     cwd: str  # where an agent's shell stands at first, absolute
     limits: Limits = field(default_factory=Limits)
-    patience: Patience = field(default_factory=Patience)
+    limiter: Limiter = field(default_factory=Limiter)  # one for all agents of the process
     spent: Spent = field(default_factory=Spent)
     clock: Callable[[], float] = time.monotonic
     gate: Gate | None = None  # of a fork: what its first request waits for

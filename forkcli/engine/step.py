@@ -13,6 +13,8 @@ from forkcli.core.events import RetryWait, StepDropped, StepStarted, TextDelta, 
 from forkcli.core.reply import ReplyBuilder
 from forkcli.core.sharing import cache_alarm, fork_pins
 from forkcli.engine.agent import Agent
+from forkcli.engine.limiter import GivenUpError, Slot
+from forkcli.engine.patience import Tries
 from forkcli.engine.ports import ModelError, ModelFault, ModelRequest
 from forkcli.engine.rig import Rig
 
@@ -33,32 +35,44 @@ async def call_model(agent: Agent, rig: Rig) -> None:
     """Make one call and record its answer, or the failure that ends the turn."""
     rig.spent.steps += 1
     agent.emit(StepStarted(agent.id, rig.spent.steps))
-    while True:
-        try:
-            answer = await _stream(agent, rig)
-        except ModelError as error:
-            delay = rig.patience.wait_s(error, rig.clock())
-            if delay is None:
-                agent.record(Failure(_KINDS.get(error.fault, "request"), error.sentence, error.status))
-                return
-            agent.emit(StepDropped(agent.id))
-            agent.emit(RetryWait(agent.id, delay, rig.patience.attempt, error.sentence))
-            await _wait(delay, rig)
-            continue
-        rig.patience.succeeded()
-        _keep(agent, rig, answer)
-        return
-
-
-async def _wait(delay: float, rig: Rig) -> None:
+    tries = Tries()
     try:
+        while not await _tried(agent, rig, tries):
+            pass
+    finally:
+        rig.limiter.over(tries)
+
+
+async def _tried(agent: Agent, rig: Rig, tries: Tries) -> bool:
+    """One attempt, and the wait after it; False if the request is to be sent again."""
+
+    def held(seconds: float, why: str) -> None:
+        agent.emit(RetryWait(agent.id, seconds, tries.count, why))
+
+    try:
+        if rig.gate is not None:
+            await rig.gate.wait(agent.id)
+        async with rig.limiter.slot(tries, held) as slot:
+            try:
+                answer = await _stream(agent, rig, slot)
+            except ModelError as error:  # told while the slot is held: nobody else may leave before it is known
+                problem, delay = error, slot.failed(error)
+            else:
+                _keep(agent, rig, answer)
+                return True
+    except GivenUpError as given_up:
+        problem, delay = given_up.error, None
+    if delay is None:
+        agent.record(Failure(_KINDS.get(problem.fault, "request"), problem.sentence, problem.status))
+        return True
+    agent.emit(StepDropped(agent.id))
+    if delay:
+        held(delay, problem.sentence)
         await asyncio.sleep(delay)
-    except asyncio.CancelledError:
-        rig.patience.succeeded()  # who gives up waiting does not wait as long at the next turn's first failure
-        raise
+    return False
 
 
-async def _stream(agent: Agent, rig: Rig) -> Assistant:
+async def _stream(agent: Agent, rig: Rig, slot: Slot) -> Assistant:
     """One attempt. What had come when it is cancelled is recorded as a cut answer."""
     history = agent.history
     limits = await rig.model.limits(history.model)
@@ -70,8 +84,6 @@ async def _stream(agent: Agent, rig: Rig) -> Assistant:
         pins=fork_pins(history),
         max_tokens=max(min(limits.max_output, MOST_OUTPUT, max(room, OUTPUT_RESERVE // 4)), LEAST_OUTPUT),
     )
-    if rig.gate is not None:
-        await rig.gate.wait(agent.id)
     builder = ReplyBuilder()
     begun = rig.clock()
     try:
@@ -80,6 +92,8 @@ async def _stream(agent: Agent, rig: Rig) -> Assistant:
                 if rig.gate is not None:
                     rig.gate.open()
                     rig.gate = None
+                if event.get("type") == "message_start":
+                    slot.accepted()
                 if event.get("type") == "left_out":
                     agent.emit(Warned(agent.id, f"the endpoint refused a field, so it is left out: {event['what']}"))
                 for delta in builder.feed(event):

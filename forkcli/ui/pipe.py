@@ -5,6 +5,7 @@ reaches the output stream; text is sanitized as on a terminal. A reader that has
 follows is dropped, and whoever runs the turn is told through `on_closed`, until that says that it has acted.
 """
 
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, TextIO
@@ -16,6 +17,8 @@ from forkcli.ui.jsontext import json_text
 from forkcli.ui.progress import Progress
 from forkcli.ui.tally import Tally
 from forkcli.ui.wire import wire
+
+_SAME_WAIT_S = 1.0  # waits that end so close to each other are one
 
 Format = Literal["text", "json", "stream-json"]
 
@@ -55,6 +58,7 @@ class Pipe:
         self._tally = Tally()
         self._end = TurnEnded(MAIN, "failed", "the turn did not end")
         self._finished = False
+        self._told_until = -math.inf  # the end of the longest wait for the API that was told of
 
     def begin(
         self,
@@ -87,7 +91,7 @@ class Pipe:
             case RetryWait(agent=agent, seconds=seconds, attempt=attempt, reason=reason):
                 retry = {"attempt": attempt, "retry_delay_ms": round(seconds * 1000), "error": reason}
                 self._stream({"type": "system", "subtype": "api_retry", "agent": agent, **retry})
-                self._progress.retry(seconds, attempt, reason)
+                self._retry(seconds, attempt, reason)
             case Warned(agent=agent, text=text):
                 self._stream({"type": "system", "subtype": "warning", "agent": agent, "text": text})
                 self._progress.warn(text, "" if agent == self._agent else agent)
@@ -107,6 +111,13 @@ class Pipe:
         else:
             self._write_json(self._result())
         return EXIT_CODES[self._end.status]
+
+    def _retry(self, seconds: float, attempt: int, reason: str) -> None:
+        """Tell of a wait once: many agents wait for the same end of the same pause."""
+        until = self._clock() + seconds
+        if until > self._told_until + _SAME_WAIT_S:
+            self._told_until = until
+            self._progress.retry(seconds, attempt, reason)
 
     def _result(self) -> dict[str, Any]:
         end, tally = self._end, self._tally

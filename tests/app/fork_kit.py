@@ -23,8 +23,8 @@ from forkcli.core.history import History
 from forkcli.core.ids import CallId, SessionId
 from forkcli.core.messages import Block, Json, dump, text_block, text_of
 from forkcli.engine.agent import Approvals, Stop
+from forkcli.engine.limiter import Limiter
 from forkcli.engine.loop import prompt_turn, resume_turn
-from forkcli.engine.patience import Patience
 from forkcli.engine.ports import ForkOrder, ModelRequest, Task
 from forkcli.models.anthropic import AnthropicModel
 from forkcli.models.scripted import Reply, ScriptedServer, call, reply
@@ -115,7 +115,7 @@ class Den:
             AnthropicModel(api_key="test", base_url=self.server.base_url),
             open_workspace(self.project, ()),
             Approvals(NobodyToAsk()),
-            Patience(),
+            Limiter(),
             self.events.append,
         )
 

@@ -12,7 +12,7 @@ import pytest
 
 from forkcli.app.crew import Surroundings
 from forkcli.app.driver import ReplDriver
-from forkcli.app.parts import NobodyToAsk, build_model, patience
+from forkcli.app.parts import NobodyToAsk, build_model, limiter
 from forkcli.app.session import resume_session
 from forkcli.app.slashes import slashes_for
 from forkcli.config import Settings
@@ -41,7 +41,7 @@ async def driver_in(project: Path, *script: Reply) -> AsyncIterator[ReplDriver]:
         workspace = open_workspace(project, begin=False)
         approvals = Approvals(NobodyToAsk())
         driver = ReplDriver(
-            Surroundings(settings, scratch, model, workspace, approvals, patience(interactive=True), nothing)
+            Surroundings(settings, scratch, model, workspace, approvals, limiter(interactive=True), nothing)
         )
         try:
             yield driver

@@ -16,6 +16,7 @@ from forkcli.core.ids import MAIN, SessionId
 from forkcli.core.messages import Block, Json, text_block, text_of
 from forkcli.engine.agent import Agent, Approvals
 from forkcli.engine.jobs import AgentJobs
+from forkcli.engine.limiter import Limiter
 from forkcli.engine.loop import prompt_turn
 from forkcli.engine.patience import Patience
 from forkcli.engine.ports import (
@@ -169,7 +170,6 @@ def make_bench(
         emit=events.append,
         cwd=str(place),
         limits=limits or Limits(),
-        patience=patience or Patience(),
-        **(more or {}),
+        **{"limiter": Limiter(patience or Patience()), **(more or {})},
     )
     return Bench(agent, rig, events)

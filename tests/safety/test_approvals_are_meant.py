@@ -12,7 +12,7 @@ from safety_kit import KEY
 
 from forkcli.app.crew import Surroundings
 from forkcli.app.driver import ReplDriver
-from forkcli.app.parts import build_model, patience
+from forkcli.app.parts import build_model, limiter
 from forkcli.config import Settings
 from forkcli.core.entries import ToolFacts, ToolResult
 from forkcli.core.ids import MAIN, CallId
@@ -51,7 +51,7 @@ async def _driver(project: Path, url: str, person: Person) -> ReplDriver:
         build_model(settings),
         workspace,
         Approvals(person),
-        patience(interactive=True),
+        limiter(interactive=True),
         lambda _: None,
     )
     return ReplDriver(around)

@@ -239,3 +239,12 @@ def test_what_forks_do_is_said_with_their_names_and_what_became_of_it() -> None:
         "- f1 done, 2 steps, 105 tokens, $0.5000, 90.0% of its first request from the cache",
         "  f1 merged: a.py b.py",
     ]
+
+
+def test_many_agents_that_wait_for_the_same_end_of_a_pause_are_told_of_once() -> None:
+    waits = [RetryWait(AgentId(f"f{number}"), 9 - number, 1, "overloaded") for number in range(1, 6)]
+    _, err, _ = played("text", *waits, RetryWait(MAIN, 30, 2, "overloaded"), answer("done"))
+    assert [line for line in err.splitlines() if "overloaded" in line] == [
+        "overloaded; attempt 2 in 8.0 s",
+        "overloaded; attempt 3 in 30 s",
+    ]
