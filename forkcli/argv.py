@@ -1,9 +1,10 @@
 """Tells prompts from subcommands before options are parsed. Pure: it knows option names only by the table it is given.
 
-Invariant: the words it returns are the command line's own, in order; nothing is invented or dropped.
+Invariant: the words it returns are the command line's own, in order; nothing is dropped, and nothing invented but the
+value of an option that may stand without one.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 
@@ -16,11 +17,14 @@ class Line:
     verb: str | None = None
 
 
-def split(argv: Sequence[str], verbs: Collection[str], valued: Collection[str]) -> Line:
+def split(
+    argv: Sequence[str], verbs: Collection[str], valued: Collection[str], bare: Mapping[str, str] | None = None
+) -> Line:
     """Find the subcommand, or gather the prompt's words from among the options.
 
-    `valued` are the options that take the next word as their value, as written (`-m`, `--model`). After `--` every word
-    belongs to the prompt, also one that names a subcommand.
+    `valued` are the options that take the next word as their value, as written (`-m`, `--model`). Those in `bare` take
+    one only after `=`, and without it stand for the one that is given there. After `--` every word belongs to the
+    prompt, also one that names a subcommand.
     """
     options: list[str] = []
     words: list[str] = []
@@ -31,6 +35,9 @@ def split(argv: Sequence[str], verbs: Collection[str], valued: Collection[str]) 
             words += rest
             break
         if word.startswith("-") and word != "-":
+            if bare and word in bare:
+                options.append(f"{word}={bare[word]}")
+                continue
             options.append(word)
             if rest and _wants_value(word, valued):
                 options.append(rest.pop(0))

@@ -118,6 +118,12 @@ MaxAgents = Annotated[
 ]
 Parallel = Annotated[str | None, typer.Option("--parallel", metavar="N", help="At most N forks at the same time (16).")]
 Timeout = Annotated[str | None, typer.Option("--timeout", metavar="S", help="At most S seconds.")]
+Until = Annotated[
+    str | None, typer.Option("--until", metavar="CMD", help="A turn is done when CMD passes; failures go to the agent.")
+]
+MaxRounds = Annotated[
+    str | None, typer.Option("--max-rounds", metavar="N", help="With --until: go back to the agent N times (5).")
+]
 IdleTimeout = Annotated[
     str | None, typer.Option("--idle-timeout", metavar="S", help="Drop an answer that is silent for S seconds (90).")
 ]
@@ -160,6 +166,8 @@ def root(
     max_agents: MaxAgents = None,
     parallel: Parallel = None,
     timeout_s: Timeout = None,
+    until: Until = None,
+    max_rounds: MaxRounds = None,
     idle_timeout_s: IdleTimeout = None,
     access: AccessTo = None,
     net: Net = False,

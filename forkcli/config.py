@@ -14,7 +14,9 @@ from forkcli.config_file import ACCESSES, BY_FIELD, ENVIRONMENT, number, project
 from forkcli.core.entries import Access
 from forkcli.errors import ForkError, Kind
 
-NUMBERS = frozenset({"max_steps", "max_cost", "max_agents", "parallel", "timeout_s", "idle_timeout_s"})
+NUMBERS = frozenset(
+    {"max_steps", "max_cost", "max_agents", "parallel", "timeout_s", "idle_timeout_s", "max_rounds", "review"}
+)
 OutputFormat = Literal["text", "json", "stream-json"]
 
 
@@ -38,6 +40,9 @@ class Flags:
     max_agents: str | None = None
     parallel: str | None = None
     timeout_s: str | None = None
+    until: str | None = None
+    max_rounds: str | None = None
+    review: str | None = None
     idle_timeout_s: str | None = None
     access: str | None = None
     net: bool = False
@@ -70,6 +75,9 @@ class Settings:
     max_agents: int = 128  # in a session, the root counted
     parallel: int = 16  # forks that work at the same time
     timeout_s: float | None = None
+    until: str | None = None  # a command that has to pass before a turn is done
+    max_rounds: int = 5  # how often a failure of it sends the agent back
+    review: int | None = None  # how often the findings of a reviewer do; None: no peer review
     idle_timeout_s: float = 90.0
     access: Access = "write"
     net: bool = False

@@ -98,6 +98,7 @@ KEYS: Mapping[str, Key] = {
     "max_agents": Key("max_agents", _few),
     "parallel": Key("parallel", _few),
     "timeout": Key("timeout_s", _amount, inert=True),
+    "max_rounds": Key("max_rounds", _few, inert=True),
     "access": Key("access", _one_of(*ACCESSES), inert=True),
     "idle_timeout": Key("idle_timeout_s", _amount),
     "base_url": Key("base_url", _url),
@@ -111,10 +112,12 @@ ENVIRONMENT: Mapping[str, Key] = {
     "ANTHROPIC_API_KEY": Key("api_key", _text),
     "ANTHROPIC_AUTH_TOKEN": Key("auth_token", _text),
 }
-# What a flag may say: every key, and the form of the output, which is a matter of one run.
+# What a flag may say: every key, and what is a matter of one run.
 BY_FIELD = {
     **{key.field: key for key in KEYS.values()},
     "output_format": Key("output_format", _one_of("text", "json", "stream-json")),
+    "until": Key("until", _text),
+    "review": Key("review", _few),
 }
 
 

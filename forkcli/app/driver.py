@@ -8,6 +8,7 @@ from pathlib import Path
 
 from forkcli.app.asking import prompt_entry
 from forkcli.app.attach import attachments
+from forkcli.app.checking import go_on_with_checks, hold_to_checks
 from forkcli.app.crew import Surroundings
 from forkcli.app.paths import complete
 from forkcli.app.session import Session, new_session
@@ -95,13 +96,16 @@ class ReplDriver:
         """Answer a prompt."""
         session = await self.open()
         attached = await attachments(session, text)
-        await prompt_turn(session.agent, session.rig, prompt_entry(session, text, None, "repl", attached))
+        prompt = prompt_entry(session, text, None, "repl", attached)
+        hold_to_checks(session)
+        await prompt_turn(session.agent, session.rig, prompt)
         await self.measure()
         self.after_turn()
 
     async def finish(self, version: str) -> None:
         """Go on with the unfinished turn."""
         session = await self.open()
+        go_on_with_checks(session)
         await resume_turn(session.agent, session.rig, version)
 
     def steer(self, text: str) -> None:

@@ -11,6 +11,7 @@ from typing import BinaryIO
 from forkcli import __version__
 from forkcli.app.asking import prompt_entry
 from forkcli.app.attach import attachments
+from forkcli.app.checking import go_on_with_checks, hold_to_checks
 from forkcli.app.crew import Surroundings
 from forkcli.app.opening import named_session
 from forkcli.app.parts import NobodyToAsk, build_model, limiter, warm
@@ -49,6 +50,12 @@ def run(settings: Settings, stdin: BinaryIO | None, ask: Callable[[Emit], Ask] |
     pipe = Pipe(settings.output_format, sys.stdout, sys.stderr, verbose=settings.verbose)
     asked = Approvals(ask(pipe.on_event) if ask else NobodyToAsk())
     around = Surroundings(settings, scratch, model, workspace, asked, limiter(interactive=False), pipe.on_event)
+    if settings.until is not None and settings.access != "full" and not (workspace.contained or ask):
+        raise ForkError(
+            f"--until runs its command in the sandbox, and there is none that works here ({workspace.sandbox})",
+            "`fork doctor` says what to install; `--access full` runs commands without one",
+            kind=Kind.USAGE,
+        )
     session = named_session(around) or new_session(around)
     # Read before the event loop runs: a signal ends the waiting for data at once.
     data = keep_data(stdin, session.files.new_output("stdin")) if stdin is not None else None
@@ -89,6 +96,7 @@ async def _turn(session: Session, data: Kept | None) -> Finish:
     text = session.around.settings.prompt
     goes_on = session.around.settings.continue_ or session.around.settings.resume is not None
     if text is None and goes_on and (data is None or not data.size):
+        _check_a_finished_turn(session)
         if not is_unfinished(session.agent.history):
             raise ForkError(
                 f"session {session.id} has no unfinished turn, and there is no prompt",
@@ -98,7 +106,17 @@ async def _turn(session: Session, data: Kept | None) -> Finish:
         return await resume_turn(session.agent, session.rig, __version__)
     attached = await attachments(session, text) if text is not None else []
     prompt = prompt_entry(session, text, data, "argument" if text is not None else "pipe", attached)
+    hold_to_checks(session)
     return await prompt_turn(session.agent, session.rig, prompt)
+
+
+def _check_a_finished_turn(session: Session) -> None:
+    """What goes on is held to its checks; where all is done, checks that this run asks for are made anew."""
+    settings = session.around.settings
+    asked = settings.until is not None or settings.review is not None
+    if asked and not is_unfinished(session.agent.history):
+        hold_to_checks(session, anew=True)
+    go_on_with_checks(session)
 
 
 def _unread(session: Session) -> bool:

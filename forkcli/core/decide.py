@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from forkcli.core.checking import next_check
 from forkcli.core.entries import Assistant, Notice, Rewind
 from forkcli.core.events import TurnStatus
 from forkcli.core.history import Call, History
@@ -159,8 +160,10 @@ def unreported(history: History) -> list[AgentId]:
 
 
 def is_unfinished(history: History) -> bool:
-    """Whether a turn was begun that is neither done nor refused, or forks work for it: it can be taken up again."""
+    """Whether a turn was begun that is neither done and checked nor refused, or forks work for it: it can go on."""
     if (history.halt is not None and history.halt.status != "done") or unreported(history):
         return True
     action = next_action(history)
-    return not isinstance(action, Finish) or action.status not in {"done", "refused"}
+    if not isinstance(action, Finish) or action.status not in {"done", "refused"}:
+        return True
+    return action.status == "done" and next_check(history) is not None

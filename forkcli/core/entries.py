@@ -7,6 +7,7 @@ line and back; a body's JSON keys are its field names and its `type` is `TYPE`.
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal, TypeAlias
 
+from forkcli.core.check_entries import Checked, Checks
 from forkcli.core.ids import AgentId, CallId, Seq, SessionId
 from forkcli.core.messages import Block
 
@@ -326,6 +327,8 @@ Body: TypeAlias = (
     | Report
     | Merge
     | Rewind
+    | Checks
+    | Checked
     | Approval
     | ModelChange
     | AccessChange
@@ -347,6 +350,8 @@ BODY_TYPES: tuple[type[Body], ...] = (
     Report,
     Merge,
     Rewind,
+    Checks,
+    Checked,
     Approval,
     ModelChange,
     AccessChange,

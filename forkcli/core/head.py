@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from forkcli.core import entries as e
 from forkcli.core.chain import Chain, Names
+from forkcli.core.check_entries import Checked
 from forkcli.core.events import TurnStatus
 from forkcli.core.first import access_told
 from forkcli.core.ids import CallId, Seq
@@ -152,6 +153,8 @@ class Head:
             case e.Fork(call=call):
                 if call in self.calls:
                     self.calls[call].made = body
+            case Checked(text=text, sender=sender) if text:
+                self.say(e.Message(sender, text))
             case e.AccessChange(access=access, net=net):
                 self.tell_access(access, net=net)
 

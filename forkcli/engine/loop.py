@@ -78,7 +78,9 @@ async def _act(agent: Agent, rig: Rig) -> Finish:
                     continue
                 await call_model(agent, rig)
             case Finish() as end:
-                if end.status != "done" or not (agent.receive() or await _children(agent, rig)):
+                if end.status != "done" or not (
+                    agent.receive() or await _children(agent, rig) or await _checked(agent, rig)
+                ):
                     return end
             case action:
                 assert_never(action)
@@ -94,6 +96,11 @@ async def _gather(agent: Agent, rig: Rig, calls: Sequence[CallId]) -> None:
 async def _children(agent: Agent, rig: Rig) -> bool:
     """A turn does not end while children work in the background: wait for the next report, if there will be one."""
     return rig.fleet is not None and await rig.fleet.next_report(agent)
+
+
+async def _checked(agent: Agent, rig: Rig) -> bool:
+    """Nor before it has passed the checks that were asked of it, or has failed them too often."""
+    return rig.check is not None and await rig.check(agent, rig)
 
 
 async def _seal(agent: Agent, rig: Rig) -> None:

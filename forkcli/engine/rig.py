@@ -68,6 +68,17 @@ class RewinderPort(Protocol):
         ...
 
 
+class Check(Protocol):
+    """What stands between a turn that is done and its end: `app` fills it."""
+
+    async def __call__(self, agent: Agent, rig: "Rig") -> bool:
+        """Carry out the check that is due and put its outcome on record; False if none is due.
+
+        Cancelling it leaves the check to be done again.
+        """
+        ...
+
+
 @dataclass(slots=True)
 class Rig:
     """The ports and bounds of a run. `clock` counts seconds and only ever grows."""
@@ -85,5 +96,6 @@ class Rig:
     clock: Callable[[], float] = time.monotonic
     gate: Gate | None = None  # of a fork: what its first request waits for
     before_write: Callable[[], Awaitable[None]] | None = None  # of a fork: what its first writing call waits for
+    check: "Check | None" = None  # the outside check of a turn that is done, where there is one
     fleet: "FleetPort | None" = None  # the children of all agents; None where none can be started
     rewinder: "RewinderPort | None" = None  # None where nothing can be rewound

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from forkcli.core import entries as e
+from forkcli.core.check_entries import Checked, Checks
 from forkcli.core.messages import Block, text_of
 
 HEAD_CHARS = 1_500
@@ -46,7 +47,7 @@ def _text(entry: e.Entry) -> str:
         case e.ToolResult():
             return _result(body)
         case _:
-            event = _event(body)
+            event = _check(body) if isinstance(body, Checks | Checked) else _event(body)
             return f"> {event} · {entry.at}" if event else ""
 
 
@@ -68,6 +69,20 @@ def _event(body: e.Body) -> str:
             return "resumed"
         case _:
             return ""  # a call's start: the answer shows the call, the result shows its end
+
+
+def _check(body: Checks | Checked) -> str:
+    match body:
+        case Checks():
+            until = [f"until `{_one_line(body.until)}` passes ({body.max_rounds} rounds)"] if body.until else []
+            review = (
+                [f"peer review ({body.review} rounds) {_one_line(body.perspective)}".rstrip()] if body.review else []
+            )
+            return f"a turn is done: {', then '.join([*until, *review]) or 'without checks'}"
+        case Checked():
+            how = "passed" if body.passed else f"failed, round {body.round} of {body.rounds}"
+            said = f": {_one_line(body.text)}" if body.text else ""
+            return f"{body.what} {_one_line(body.subject)}".rstrip() + f" {how}{said}"
 
 
 def _family(body: e.Fork | e.Report | e.Merge | e.Rewind) -> str:

@@ -5,7 +5,9 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from forkcli.core import entries as e
+from forkcli.core.check_entries import Checked, Checks
 from forkcli.errors import ForkError
+from forkcli.ui.checks import checked_item, wanted
 from forkcli.ui.family import family_item
 from forkcli.ui.figures import count
 from forkcli.ui.fold import hang
@@ -32,6 +34,8 @@ def item_of(body: e.Body, look: Look) -> Item | None:
             return _approval(body, look)
         case e.Fork() | e.Report() | e.Merge():
             return family_item(body, look)
+        case Checked():
+            return checked_item(body, look)
         case e.Failure(sentence=sentence):
             return Item(failure_text(sentence, (), look))
         case e.Interrupt():
@@ -58,6 +62,8 @@ def _note(body: e.Body, look: Look) -> str | None:
             return f"access {access}{look.sep}network {'on' if net else 'off'}"
         case e.Resume():
             return "went on from here"
+        case Checks():
+            return wanted(body)
         case _:
             return None
 

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from forkcli.core import entries as e
 from forkcli.core import events as ev
+from forkcli.core.check_entries import CHECK, Checked
 from forkcli.core.messages import Block, calls_of, text_of
 from forkcli.ui.blocks import BlockSplitter, MarkdownBlock
 from forkcli.ui.calls import finished, running
@@ -171,6 +172,9 @@ class Feed:
                 if self._turn is not None:
                     self._turn.reports += 1
                     self._turn.theirs.add(body.usage, body.cost_usd, body.steps)
+                return self._one(body)
+            case Checked():
+                self._calls.pop(CHECK, None)
                 return self._one(body)
             case e.Failure() | e.Interrupt():
                 if self._turn is not None:

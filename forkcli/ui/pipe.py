@@ -31,7 +31,12 @@ EXIT_CODES: Mapping[TurnStatus, int] = {
     "interrupted": 130,
 }
 # What the loop's sentence names when a limit ended the turn -> the subtype that scripts know.
-_LIMITS = {"--max-cost": "error_max_budget_usd", "--max-steps": "error_max_turns"}
+_LIMITS = {
+    "(--max-cost)": "error_max_budget_usd",
+    "(--max-steps)": "error_max_turns",
+    "(--max-rounds)": "error_max_rounds",
+    "(--review)": "error_max_rounds",
+}
 
 
 class Pipe:
@@ -130,6 +135,7 @@ class Pipe:
             "total_cost_usd": tally.cost_usd,
             "usage": tally.usage,
             "agents": tally.rows({self._agent: end.status}),
+            "checks": tally.checks,
         }
 
     def _stream(self, value: dict[str, Any]) -> None:
@@ -164,6 +170,7 @@ def subtype_of(end: TurnEnded) -> str:
 def failure(error: ForkError, encoding: str | None = "utf-8") -> str:
     """The result line of a run that failed before it could begin."""
     nothing = {"num_turns": 0, "duration_ms": 0, "total_cost_usd": 0.0, "usage": Tally().usage, "agents": []}
+    nothing["checks"] = []
     value = {**_outcome("error_during_execution", error.sentence, ""), "session_id": "", "agent": MAIN, **nothing}
     return json_text({**value, "hints": list(error.hints)}, encoding=encoding) + "\n"
 

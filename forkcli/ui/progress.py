@@ -6,10 +6,12 @@ Plain text, sanitized, one line each; it never writes to stdout, and a closed st
 from typing import TextIO
 
 from forkcli.core import entries as e
+from forkcli.core.check_entries import Checked
 from forkcli.core.events import TurnEnded
 from forkcli.core.messages import Block, calls_of, text_of
 from forkcli.core.reports import facts_of, files_of
 from forkcli.ui import figures
+from forkcli.ui.checks import outcome, round_words
 from forkcli.ui.sanitize import one_line, sanitize
 from forkcli.ui.tally import Tally
 
@@ -51,6 +53,9 @@ class Progress:
                 self._say(f"- {body.agent} {facts_of(body)}", width=SENTENCE)
             case e.Merge() if body.outcome != "nothing":
                 self._say(f"  {body.agent} {files_of(body)}", width=SENTENCE)
+            case Checked():
+                more = "" if body.passed else f", {round_words(body)}"
+                self._say(f"- {body.what} {body.subject}: {outcome(body)}{more}", width=SENTENCE)
             case e.Message(sender=sender, text=text):
                 self._say(f"message from {sender}: {text.split(chr(10), 1)[0]}")
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from forkcli.core.check_entries import Checked
 from forkcli.core.entries import Assistant, Body, Prompt, Report, Usage
 from forkcli.core.ids import MAIN, AgentId
 from forkcli.core.messages import calls_of, text_of
@@ -31,9 +32,12 @@ class Tally:
         self._goes_on = False
         self._rows: dict[AgentId, _Row] = {}
         self._states: dict[AgentId, str] = {}  # of children, as their reports say
+        self._checks: dict[tuple[str, str], Checked] = {}  # the newest of each
 
     def add(self, agent: AgentId, body: Body) -> None:
         """Count one entry."""
+        if isinstance(body, Checked):
+            self._checks[body.what, body.subject] = body
         if isinstance(body, Report):
             self._states[body.agent] = body.status
         row = self._rows.setdefault(agent, _Row())
@@ -60,6 +64,19 @@ class Tally:
         for row in self._rows.values():
             total = total.plus(row.usage)
         return asdict(total)
+
+    @property
+    def checks(self) -> list[dict[str, Any]]:
+        """One object an outside check, for a result; `rounds` is how often it sent the agent back."""
+        return [
+            {
+                "check": what,
+                "command" if what == "until" else "perspective": subject,
+                "rounds": min(checked.round - checked.passed, checked.rounds),
+                "passed": checked.passed,
+            }
+            for (what, subject), checked in self._checks.items()
+        ]
 
     def rows(self, states: Mapping[AgentId, str]) -> list[dict[str, Any]]:
         """One object an agent, for a result's `agents`."""

@@ -5,6 +5,7 @@ from dataclasses import asdict
 from typing import Any
 
 from forkcli.core import entries as e
+from forkcli.core.check_entries import Checked, Checks
 from forkcli.core.messages import tool_result_block
 
 
@@ -38,6 +39,11 @@ def wire(entry: e.Entry) -> Iterator[dict[str, Any]]:
                 "outcome": merge.outcome,
                 "paths": merge.paths,
             }
+        case Checks() as checks:
+            yield {"type": "system", "subtype": "checks", **asdict(checks)}
+        case Checked() as checked:
+            facts = {("from" if k == "sender" else k): v for k, v in asdict(checked).items() if k != "what"}
+            yield {"type": "check", "subtype": checked.what, **facts}
         case e.Failure(kind=kind, sentence=sentence, status=status):
             yield {"type": "error", "subtype": kind, "error": sentence, "status": status}
         case e.Interrupt(by=by, reason=reason):
