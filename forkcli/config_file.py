@@ -98,7 +98,7 @@ KEYS: Mapping[str, Key] = {
     "max_agents": Key("max_agents", _few),
     "parallel": Key("parallel", _few),
     "timeout": Key("timeout_s", _amount, inert=True),
-    "max_rounds": Key("max_rounds", _few, inert=True),
+    "max_rounds": Key("max_rounds", _few),
     "access": Key("access", _one_of(*ACCESSES), inert=True),
     "idle_timeout": Key("idle_timeout_s", _amount),
     "base_url": Key("base_url", _url),
