@@ -230,4 +230,12 @@ def test_without_a_home_there_is_no_user_file(place: Place) -> None:
 
 def test_inert_keys_are_exactly_those_that_need_no_consent() -> None:
     assert set(INERT) == {"model", "effort", "max_steps", "max_cost", "timeout", "access"}
-    assert set(KEYS) - set(INERT) == {"base_url", "net", "add_dirs", "idle_timeout", "max_agents", "parallel"}
+    assert set(KEYS) - set(INERT) == {
+        "base_url",
+        "net",
+        "add_dirs",
+        "idle_timeout",
+        "max_agents",
+        "max_rounds",
+        "parallel",
+    }
