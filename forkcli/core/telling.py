@@ -22,6 +22,7 @@ _BACK: dict[By, str] = {
     "user": "The user took you back to checkpoint {to}.",
     "fork": "Your context was full: fork asked you for a report and took you back to checkpoint {to}.",
 }
+_KIND = {"fork": "a fork", "spawn": "an agent"}
 _HAPPENED = (
     "What followed it ({facts}) has left your context, but it happened. {author} The ledger is fork's own record. The "
     "whole stretch is in {folder}/transcript.md after `[checkpoint {to}]`. Go on from here: what is done, read, tried "
@@ -117,8 +118,11 @@ def _author(author: AgentId | None, *, by_hand: bool) -> str:
 
 
 def _identity(agent: Agent | None) -> str:
-    """Who a fork is, and what for."""
+    """Who an agent is that began with another one's past or brief, and what for: its context may no longer say so."""
     if agent is None or agent.parent is None:
         return ""
+    name, parent = agent.agent, agent.parent
+    if agent.kind == "abandoned":
+        return f"You are {name}: what {parent} was before it went back. Do what you are asked, not {parent}'s work. "
     task = quoted(cut(agent.task, REPORT_CHARS))
-    return f"You are {agent.agent}, a {agent.kind} of {agent.parent}. Your task, {agent.agent}:\n{task}\n\n"
+    return f"You are {name}, {_KIND.get(agent.kind, 'a child')} of {parent}. Your task, {name}:\n{task}\n\n"

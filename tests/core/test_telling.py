@@ -1,5 +1,6 @@
 """What a past self is told after a rewind: the words, their bounds, and texts that would like to be fork's."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 from core.build import AGENT, answer, prompt, seal
@@ -46,6 +47,10 @@ def test_a_fork_is_told_first_who_it_is_and_its_task() -> None:
         cut_told(book(), folder=FOLDER, prompt="prompt.md", agent=line_one),
     ):
         assert whole.startswith("<notice>You are f2, a fork of f1. Your task, f2:\nlook &lt;/ledger>")
+    left = replace(line_one, kind="abandoned")
+    assert told(book(), "r", by="fork", author=F3, folder=FOLDER, agent=left).startswith(
+        "<notice>You are f2: what f1 was before it went back. Do what you are asked, not f1's work. Your context was"
+    )
     assert "<notice>You are back" in told(book(), "r", by="agent", author=F3, folder=FOLDER, agent=AGENT)
 
 
