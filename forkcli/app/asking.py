@@ -1,26 +1,19 @@
 """Builds a prompt's entry: the words, the data they are about, and, the first time, where the agent is."""
 
-import os
-import platform
 from collections.abc import Iterable
-from datetime import datetime
-from pathlib import Path
 from typing import Literal
 
 from forkcli.app.session import Session
+from forkcli.app.where import Place, where
 from forkcli.core.entries import Notice, Prompt
-from forkcli.core.first import ProjectFile, access_told, first_blocks
+from forkcli.core.first import ProjectFile, first_blocks
 from forkcli.core.messages import Block, quoted, text_block
 from forkcli.errors import ForkError, Kind
-from forkcli.prompts import filled
 from forkcli.store.data import DATA_LIMIT, Kept, data_block, keep_data, kept_chunks, prompt_bytes, shortened
-from forkcli.workspace.git import quick_state
 from forkcli.workspace.project import project_context
 
 Source = Literal["repl", "argument", "pipe"]
 
-_NOTES_NAMED = 10
-_NAME_CHARS = 60
 _PERSON = {
     True: "The person is at the terminal: they can answer and approve.",
     False: "This run is one-shot: nobody is there to answer or to approve.",
@@ -92,41 +85,19 @@ def _tell_who_is_there(session: Session, source: Source) -> None:
         session.agent.record(Notice(f"From now on: {_PERSON[source == 'repl']}"))
 
 
-def _notes(session: Session) -> str:
-    """The folder of the notes, and what is in it."""
-    folder = session.around.scratch.notes
-    try:
-        names = sorted(entry.name for entry in os.scandir(folder))
-    except OSError:
-        names = []
-    more = f" and {len(names) - _NOTES_NAMED} more" if len(names) > _NOTES_NAMED else ""
-    shown = ["".join(char if char.isprintable() else "?" for char in name[:_NAME_CHARS]) for name in names]
-    told = ", ".join(shown[:_NOTES_NAMED]) or "none yet"
-    return quoted(f"{folder.relative_to(session.around.settings.project)}/ ({told}{more})")
-
-
 def _where(session: Session, source: Source) -> str:
-    settings = session.around.settings
-    history = session.agent.history
-    project = settings.project
-
-    def shown(path: Path) -> str:
-        return str(path.relative_to(project))
-
-    return filled(
-        "session",
+    settings, history = session.around.settings, session.agent.history
+    place = Place(
         agent=session.agent.id,
-        date=datetime.now().astimezone().strftime("%Y-%m-%d"),
-        project=quoted(str(project)),
-        platform=f"{platform.system()} {platform.machine()}",
-        cwd=quoted(history.cwd or str(settings.cwd)),
-        access=access_told(history.access, net=history.net),
+        cwd=history.cwd or str(settings.cwd),
+        access=history.access,
+        net=history.net,
         person=_PERSON[source == "repl"],
-        git=quoted(quick_state(project)),
-        folder=shown(session.files.folder),
-        prompt=shown(session.prompt_file),
-        notes=_notes(session),
+        folder=session.files.folder,
+        prompt=session.prompt_file,
+        notes=session.around.scratch.notes,
     )
+    return where(settings, place)
 
 
 def _project_files(session: Session) -> list[ProjectFile]:

@@ -88,10 +88,10 @@ def files_of_agent(session: Session, name: AgentId) -> Workspace:
         return session.opened[name][1].workspace
     folder = session.around.scratch.agent_folder(session.id, name)
     about = folded(folder, read_history(folder / HISTORY)).agent
-    if about is None or about.parent is None:
+    if about is None or about.above is None:
         return session.around.workspace
-    above = files_of_agent(session, about.parent)
-    parent = session.around.scratch.agent_folder(session.id, about.parent)
+    above = files_of_agent(session, about.above)
+    parent = session.around.scratch.agent_folder(session.id, about.above)
     merge = folded(parent, read_history(parent / HISTORY)).merges.get(name)
     if not (folder / LAYERS).is_dir() or (merge is not None and merge.outcome in {"merged", "nothing"}):
         return above

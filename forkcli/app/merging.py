@@ -8,7 +8,7 @@ import asyncio
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from forkcli.core.entries import Fork, Merge, Report, Snapshot
+from forkcli.core.entries import Merge, Order, Report, Snapshot
 from forkcli.core.events import Warned
 from forkcli.core.ids import AgentId, Seq, SessionId
 from forkcli.engine.agent import Agent
@@ -102,9 +102,9 @@ class Merging:
 
     # --- how it comes back --------------------------------------------------------------------------------------------
 
-    async def bring(self, parent: Agent, rig: Rig, fork: Fork, report: Report) -> Merge:
+    async def bring(self, parent: Agent, rig: Rig, order: Order, report: Report) -> Merge:
         """Merge one child's files into its parent's: all of them, or none."""
-        base = await self.base(parent, rig, fork.from_seq)
+        base = await self.base(parent, rig, order.from_seq)
         if report.tree in {"", base}:
             return Merge(report.agent, "nothing")
         async with self.turn:

@@ -10,7 +10,8 @@ from pathlib import Path
 from forkcli import __version__
 from forkcli.app.crew import Surroundings, fork_rig
 from forkcli.app.merging import Merging
-from forkcli.core.entries import Body, Child, Fork, Interrupt, Merge, Notice, Prompt, Report, Resume
+from forkcli.app.onboarding import Onboarding, files_told, limits_told
+from forkcli.core.entries import Body, Child, Fork, Interrupt, Merge, Notice, Order, Prompt, Report, Resume, Spawn
 from forkcli.core.events import Warned
 from forkcli.core.forking import narrower, opening, others
 from forkcli.core.history import History
@@ -35,6 +36,11 @@ class ForkNursery:
     session: SessionId
     merging: Merging
 
+    @property
+    def onboarding(self) -> Onboarding:
+        """What spawned agents are told."""
+        return Onboarding(self.around.settings, self.around.scratch, self.session)
+
     def next_number(self, history: History) -> int:
         """The number of the next agent's id: one above all that were ever allotted in this session."""
         agents = self.around.scratch.agent_folder(self.session, MAIN).parent
@@ -46,18 +52,18 @@ class ForkNursery:
         for name in names:
             own_folder(self.around.scratch.agent_folder(self.session, name))
 
-    async def hatch(self, parent: Agent, rig: Rig, fork: Fork, child: Child, past: History) -> tuple[Agent, Rig]:
+    async def hatch(self, parent: Agent, rig: Rig, order: Order, child: Child, past: History) -> tuple[Agent, Rig]:
         """A child ready to run: made with its opening entries, or opened again where it was left."""
         folder = self.around.scratch.agent_folder(self.session, child.agent)
-        told = self._opening(parent, past, fork, child, folder)
+        told = self._opening(parent, rig, order, child, past)
         if is_begun(folder):
             agent = self._reopened(parent, child, folder, past, told)
         else:
-            files = create_agent(folder, first_seq=fork.from_seq + 1)
+            files = create_agent(folder, first_seq=past.next_seq)
             agent = Agent(child.agent, files, past.branch(), parent.emit)
             agent.record(*told)
         try:
-            workspace = await self._workspace(parent, rig, fork, child, folder)
+            workspace = await self._workspace(parent, rig, order, child, folder)
         except BaseException:
             agent.files.close()
             raise
@@ -65,14 +71,14 @@ class ForkNursery:
             agent.record(Notice(" ".join(workspace.notes)))
         own = fork_rig(self.around, agent, workspace, rig)
         if workspace.kind != "view":
-            own.before_write = partial(self._noted, parent, rig, fork)
+            own.before_write = partial(self._noted, parent, rig, order)
         return agent, own
 
-    async def _noted(self, parent: Agent, rig: Rig, fork: Fork) -> None:
+    async def _noted(self, parent: Agent, rig: Rig, order: Order) -> None:
         """Until it is noted what the files were at the fork: a copy that changed before that could not be told from
         what the user edited since. Where it cannot be noted, nothing is merged, and that is said then."""
         with suppress(ForkError):
-            await self.merging.base(parent, rig, fork.from_seq)
+            await self.merging.base(parent, rig, order.from_seq)
 
     def _reopened(self, parent: Agent, child: Child, folder: Path, past: History, told: Sequence[Body]) -> Agent:
         """A child as it was left. What a crash cut off its opening is told now; what stopped all of fork is over."""
@@ -89,10 +95,10 @@ class ForkNursery:
             agent.record(Resume(__version__))
         return agent
 
-    def ordered(self, parent: Agent, rig: Rig, fork: Fork) -> None:
+    def ordered(self, parent: Agent, rig: Rig, order: Order) -> None:
         """Begin to note what the files were, if a child may change its copy of them."""
-        if any(narrower(child.access, parent.history.access) != "read" for child in fork.children):
-            self.merging.note(parent, rig, fork.from_seq)
+        if any(narrower(child.access, parent.history.access) != "read" for child in order.children):
+            self.merging.note(parent, rig, order.from_seq)
 
     async def leave(self, child: Agent, rig: Rig) -> None:
         """Let go of a child whose turn fork's own end has stopped: it is opened again with the session."""
@@ -100,50 +106,58 @@ class ForkNursery:
         await rig.workspace.close()
         child.files.close()
 
-    async def end(self, parent: Agent, above: Rig, child: Agent, rig: Rig, fork: Fork) -> str:
+    async def end(self, parent: Agent, above: Rig, child: Agent, rig: Rig, order: Order) -> str:
         """Close a child that has ended; the id of the snapshot of its files."""
         try:
             await rig.jobs.close()
-            return await self.merging.made(parent, above, child, rig, fork.from_seq)
+            return await self.merging.made(parent, above, child, rig, order.from_seq)
         finally:
             await rig.workspace.close()
             child.files.close()
 
-    async def merge(self, parent: Agent, rig: Rig, fork: Fork, report: Report) -> Merge | None:
+    async def merge(self, parent: Agent, rig: Rig, order: Order, report: Report) -> Merge | None:
         """Bring a child's files into its parent's workspace; None for a child that has none of its own."""
         if not report.tree:
             return None
-        if fork.merge == "none":
+        if order.merge == "none":
             return Merge(report.agent, "kept")
-        return await self.bring(parent, rig, fork, report)
+        return await self.bring(parent, rig, order, report)
 
-    async def bring(self, parent: Agent, rig: Rig, fork: Fork, report: Report) -> Merge:
+    async def bring(self, parent: Agent, rig: Rig, order: Order, report: Report) -> Merge:
         """The same, also for a child that was to keep them."""
-        return await self.merging.bring(parent, rig, fork, report)
+        return await self.merging.bring(parent, rig, order, report)
 
-    async def _workspace(self, parent: Agent, rig: Rig, fork: Fork, child: Child, folder: Path) -> ForkWorkspace:
+    async def _workspace(self, parent: Agent, rig: Rig, order: Order, child: Child, folder: Path) -> ForkWorkspace:
         """The child's own files at the project's path. Raises ForkError where they cannot be kept apart."""
         access = narrower(child.access, parent.history.access)
-        open_it = partial(open_fork, rig.workspace, folder / LAYERS, access=access, waits=fork.wait)
+        open_it = partial(open_fork, rig.workspace, folder / LAYERS, access=access, waits=order.wait)
         if access == "read":
             return await asyncio.to_thread(open_it)
-        if fork.wait:
+        if order.wait:
             try:
                 return await asyncio.to_thread(open_it)
             except ForkError:
                 parent.emit(Warned(child.agent, "no copy-on-write view of the files can be had: it gets a checkout"))
-        tree = await self.merging.base(parent, rig, fork.from_seq)
+        tree = await self.merging.base(parent, rig, order.from_seq)
         return await asyncio.to_thread(open_it, checkout=partial(self.merging.checkout, tree))
 
-    def _opening(self, parent: Agent, past: History, fork: Fork, child: Child, folder: Path) -> list[Body]:
-        told = self._told(parent, fork, child, folder)
-        opened = opening(parent.history, past, fork, child, told)
-        prompt = [] if fork.call is not None else [Prompt(child.task, (text_block(told),))]
+    def begin(self, parent: Agent, spawn: Spawn, child: Child) -> Prompt:
+        """What lets a spawned agent that was interviewed begin with its task."""
+        return self.onboarding.task(parent.history, spawn, child)
+
+    def _opening(self, parent: Agent, rig: Rig, order: Order, child: Child, past: History) -> list[Body]:
+        if isinstance(order, Spawn):
+            if past.agent is not None:
+                return self.onboarding.worker(parent.history, past, order, child)
+            return self.onboarding.spawned(parent.history, order, child.agent, parent.history.cwd or rig.cwd)
+        told = self._told(parent, order, child)
+        opened = opening(parent.history, past, order, child, told)
+        prompt = [] if order.call is not None else [Prompt(child.task, (text_block(told),))]
         return [opened.line_one, *opened.answers, *prompt]
 
-    def _told(self, parent: Agent, fork: Fork, child: Child, folder: Path) -> str:
+    def _told(self, parent: Agent, fork: Fork, child: Child) -> str:
         place = [other.agent for other in fork.children].index(child.agent) + 1
-        access = narrower(child.access, parent.history.access)
+        folder = self.around.scratch.agent_folder(self.session, child.agent)
         return filled(
             "fork_child",
             agent=child.agent,
@@ -152,16 +166,7 @@ class ForkNursery:
             count=str(len(fork.children)),
             others=quoted(others(fork, child)),
             folder=str(folder.relative_to(self.around.settings.project)),
-            files=_files(access, fork, parent.id),
-            limits=f"You may make {child.max_steps} steps." if child.max_steps else "",
+            files=files_told(narrower(child.access, parent.history.access), fork, parent.id),
+            limits=limits_told(child),
             task=quoted(child.task),
         )
-
-
-def _files(access: str, fork: Fork, parent: AgentId) -> str:
-    if access == "read":
-        return "You can read the project but write nothing."
-    comes = (
-        "your changes are merged into its files when you end" if fork.merge == "auto" else "your changes stay with you"
-    )
-    return f"You have a copy of the project of your own, at the same paths: {parent} does not see it, and {comes}."

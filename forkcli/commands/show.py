@@ -58,11 +58,11 @@ def report_text(found: Found) -> str:
 
 
 def fork_diff(project: Path, session: str | None, agent: str) -> str:
-    """What a fork changed until its report, as a unified diff. Raises ForkError where that is not known."""
+    """What a child changed until its report, as a unified diff. Raises ForkError where that is not known."""
     about = read_found(project, session, agent).history.agent
-    above = read_found(project, session, about.parent if about else None).history
-    report = above.reports.get(AgentId(agent))
-    base = above.trees.get(about.from_seq) if about and about.from_seq is not None else None
+    above = read_found(project, session, about.above if about else None).history
+    order, report = above.forks.get(AgentId(agent)), above.reports.get(AgentId(agent))
+    base = above.trees.get(order.from_seq) if order is not None else None
     if report is None:
         raise ForkError(f"{agent} has not reported yet", "`fork tree` shows how it stands")
     scratch = Scratch(project)

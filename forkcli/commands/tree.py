@@ -19,8 +19,12 @@ def session_tree(project: Path, session: str | None) -> TreeView:
     held = is_locked(scratch.session_folder(found)) is not None
     lineage = Lineage(scratch.session_folder(found) / "agents")
     by_name = {agent: lineage.history(agent) for agent in scratch.agents(found)}
-    rows = (agent_row(by_name[one], held=held, above=by_name.get(_parent(by_name[one]))) for one in _nested(by_name))
+    rows = (agent_row(by_name[one], held=held, above=by_name.get(_above(by_name[one]))) for one in _nested(by_name))
     return TreeView(found, tuple(rows))
+
+
+def _above(history: History) -> AgentId:
+    return (history.agent.above if history.agent else None) or AgentId("")
 
 
 def _parent(history: History) -> AgentId:

@@ -56,11 +56,3 @@ class Limits:
         if self.max_cost_usd is not None and cost_usd >= self.max_cost_usd:
             return f"the limit of ${self.max_cost_usd:.2f} was reached (--max-cost)"
         return None
-
-
-def own_limit(history: History) -> str | None:
-    """The sentence that says that this fork has made as many steps as it was given, else None."""
-    most = history.agent.max_steps if history.agent else None
-    if most is None or history.own_steps < most:
-        return None
-    return f"its limit of {most} steps was reached"

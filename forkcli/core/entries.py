@@ -15,6 +15,7 @@ HISTORY_VERSION = 1
 
 AgentKind = Literal["main", "fork", "spawn", "abandoned"]
 Access = Literal["write", "read", "full"]
+Interview = Literal["fork", "self", "user", "none"]  # who answers: a fork of the parent, the parent, the person, nobody
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,22 +72,32 @@ class Agent:
     made_by: str  # the version of fork that made it
     access: Access = "write"
     net: bool = False
-    parent: AgentId | None = None  # of a fork: whose history goes before this one
-    from_seq: Seq | None = None  # of a fork: the last entry of the parent's that it shares
-    call: CallId | None = None  # of a fork: the parent's call that made it, if the model did
+    parent: AgentId | None = None  # of a fork: whose history goes before this one; of a spawned agent: who spawned it
+    from_seq: Seq | None = None  # of a fork: the last entry of the parent's that it shares; a spawned one shares none
+    call: CallId | None = None  # the parent's call that made it, if the model did
     task: str = ""
-    depth: int = 0  # forks above it
+    depth: int = 0  # agents above it
     max_steps: int | None = None
+    interview: Interview | None = None  # of a spawned agent: who answers what it asks before it starts
+    reports_to: AgentId | None = None  # who gets its report, where that is not its parent
+
+    @property
+    def above(self) -> AgentId | None:
+        """Who ordered it, gets its report, and sees the files that its own begin with."""
+        return self.reports_to or self.parent
 
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """What a person or a program asked: `text` as typed, `blocks` as the model gets it (with project context, data)."""
+    """What a person or a program asked: `text` as typed, `blocks` as the model gets it (with project context, data).
+
+    A spawned agent is told its `brief` first; `task` lets it begin to work.
+    """
 
     TYPE: ClassVar = "prompt"
     text: str
     blocks: tuple[Block, ...]
-    source: Literal["repl", "argument", "pipe"] = "repl"
+    source: Literal["repl", "argument", "pipe", "brief", "task"] = "repl"
     files: tuple[str, ...] = ()  # where data too long for the context lies whole
 
 
@@ -181,7 +192,7 @@ class ToolResult:
 
 @dataclass(frozen=True, slots=True)
 class Child:
-    """One fork as it is ordered: the id it gets, its task and its bounds."""
+    """One fork or spawned agent as it is ordered: the id it gets, its task and its bounds."""
 
     agent: AgentId
     task: str
@@ -199,6 +210,30 @@ class Fork:
     call: CallId | None = None  # None: the user forked
     wait: bool = True
     merge: Literal["auto", "none"] = "auto"
+    reports_to: AgentId | None = None  # of an onboarded agent: its workers report to the one that spawned it
+
+
+@dataclass(frozen=True, slots=True)
+class Spawn:
+    """The durable intent to spawn: what the new agents are told, the ids they get, who answers what they ask.
+
+    `onboarded` is interviewed once for all tasks and then forked into the children; without it each child is spawned
+    by itself.
+    """
+
+    TYPE: ClassVar = "spawn"
+    brief: str
+    children: tuple[Child, ...]
+    from_seq: Seq  # the entry whose files the children begin with
+    onboarded: AgentId | None = None
+    interview: Interview = "fork"
+    model: str = ""  # empty: the parent's
+    call: CallId | None = None  # None: the user spawned
+    wait: bool = True
+    merge: Literal["auto", "none"] = "auto"
+
+
+Order: TypeAlias = Fork | Spawn  # what starts agents
 
 
 @dataclass(frozen=True, slots=True)
@@ -323,6 +358,7 @@ Body: TypeAlias = (
     | ToolStart
     | ToolResult
     | Fork
+    | Spawn
     | Snapshot
     | Report
     | Merge
@@ -346,6 +382,7 @@ BODY_TYPES: tuple[type[Body], ...] = (
     ToolStart,
     ToolResult,
     Fork,
+    Spawn,
     Snapshot,
     Report,
     Merge,

@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 
-from forkcli.core.entries import Access, Agent, Child, ChildStatus, Fork, Report, ToolResult, Usage
+from forkcli.core.entries import Access, Agent, Child, ChildStatus, Fork, Order, Report, ToolResult, Usage
 from forkcli.core.history import History
 from forkcli.core.ids import AgentId, CallId
+from forkcli.core.interview import words_since_the_task
 from forkcli.core.messages import text_block, text_of
 
 HANDLED = "[handled by {parent}: not your task]"
@@ -75,13 +76,15 @@ def narrower(wanted: Access, allowed: Access) -> Access:
     return min(wanted, allowed, key=("read", "write", "full").index)
 
 
-def others(fork: Fork, child: Child) -> str:
+def others(order: Order, child: Child) -> str:
     """What the child is told of its siblings, in one clause."""
-    rest = [other for other in fork.children if other.agent != child.agent]
-    if not rest:
-        return "does everything else"
-    named = "; ".join(f"{other.agent}: {_short(other.task)}" for other in rest)
-    return f"everything else is done there or by your siblings ({named})"
+    named = siblings(order, child)
+    return f"everything else is done there or by your siblings ({named})" if named else "does everything else"
+
+
+def siblings(order: Order, child: Child) -> str:
+    """The other children of the same order and what each does, in one line."""
+    return "; ".join(f"{other.agent}: {_short(other.task)}" for other in order.children if other.agent != child.agent)
 
 
 def report_of(child: History, status: ChildStatus, tree: str = "") -> Report:
@@ -89,7 +92,7 @@ def report_of(child: History, status: ChildStatus, tree: str = "") -> Report:
     if child.agent is None:
         raise ValueError("a history without its line 1 has no report")
     answers = child.own_answers()
-    said = (text_of(answer.content).strip() for answer in reversed(answers))
+    said = (text_of(answer.content).strip() for answer in reversed(words_since_the_task(child)))
     usage, cost = Usage(), None
     for answer in answers:
         usage = usage.plus(answer.usage)

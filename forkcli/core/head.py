@@ -25,7 +25,7 @@ class Call:
 
     block: Block
     started: bool = False
-    made: e.Fork | None = None
+    made: e.Order | None = None
     result: e.ToolResult | None = None
 
     @property
@@ -150,7 +150,7 @@ class Head:
             case e.Resume():
                 self.halt = None
                 self.continued = 0
-            case e.Fork(call=call):
+            case e.Fork(call=call) | e.Spawn(call=call):
                 if call in self.calls:
                     self.calls[call].made = body
             case Checked(text=text, sender=sender) if text:

@@ -42,7 +42,7 @@ class History:
         self.steps = 0
         self.jobs: dict[str, str] = {}
         self.inherited_steps = 0
-        self.forks: dict[AgentId, e.Fork] = {}  # by the child's id
+        self.forks: dict[AgentId, e.Order] = {}  # by the child's id
         self.orphans: set[AgentId] = set()  # children whose call was left behind by a rewind: they report by message
         self.let_go: set[AgentId] = set()  # children whose reports do not come here any more
         self.reports: dict[AgentId, e.Report] = {}
@@ -272,7 +272,7 @@ class History:
                 self.jobs[facts.job] = facts.output_file or ""
                 if facts.job_over:
                     self.jobs.pop(facts.job)
-            case e.Fork():
+            case e.Fork(reports_to=None) | e.Spawn():
                 for child in body.children:
                     self.forks.setdefault(child.agent, body)
             case e.Snapshot(of_seq=seq, tree=tree):

@@ -1,8 +1,8 @@
-"""How the reports of forks are worded for their parent: as the result of its call, or as a message. Pure."""
+"""How the reports of children are worded for their parent: as the result of its call, or as a message. Pure."""
 
 from collections.abc import Mapping
 
-from forkcli.core.entries import Fork, Merge, Report
+from forkcli.core.entries import Merge, Order, Report, Spawn
 from forkcli.core.ids import AgentId
 from forkcli.core.messages import quoted
 
@@ -10,10 +10,14 @@ NOT_ENDED = "(it had not ended when this call was stopped)"
 SHOWN = 50  # paths that a report names
 
 
-def gathered(fork: Fork, reports: Mapping[AgentId, Report], merges: Mapping[AgentId, Merge]) -> str:
-    """The result of a `fork` call: every child's report, in the order of the tasks."""
-    told = (reports.get(child.agent) or Report(child.agent, "stopped", NOT_ENDED) for child in fork.children)
-    return "\n".join(_one(report, merges.get(report.agent)) for report in told)
+def gathered(order: Order, reports: Mapping[AgentId, Report], merges: Mapping[AgentId, Merge]) -> str:
+    """The result of a call of `fork` or `spawn`: every child's report, in the order of the tasks."""
+    told = (reports.get(child.agent) or Report(child.agent, "stopped", NOT_ENDED) for child in order.children)
+    lines = [_one(report, merges.get(report.agent)) for report in told]
+    onboarded = reports.get(order.onboarded) if isinstance(order, Spawn) and order.onboarded else None
+    if onboarded is not None:
+        lines.insert(0, f"[{onboarded.agent} was onboarded for them: {facts_of(onboarded)}]")
+    return "\n".join(lines)
 
 
 def message_of(report: Report, merge: Merge | None) -> str:

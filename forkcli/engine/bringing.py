@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Coroutine
 from dataclasses import replace
 
-from forkcli.core.entries import Fork, Merge, Report
+from forkcli.core.entries import Merge, Order, Report
 from forkcli.core.events import Warned
 from forkcli.core.ids import AgentId
 from forkcli.engine.agent import Agent
@@ -13,15 +13,15 @@ from forkcli.engine.rig import Rig
 from forkcli.errors import ForkError, Kind
 
 
-async def bring(nursery: Nursery, parent: Agent, rig: Rig, fork: Fork, report: Report) -> None:
+async def bring(nursery: Nursery, parent: Agent, rig: Rig, order: Order, report: Report) -> None:
     """Merge what one child changed, once. Half-done work stays with it; a failure costs the others nothing."""
     if report.agent in parent.history.merges or not report.tree:
         return
-    untouched = report.tree == parent.history.trees.get(fork.from_seq)
+    untouched = report.tree == parent.history.trees.get(order.from_seq)
     merge: Merge | None = Merge(report.agent, "nothing" if untouched else "kept")
     if report.status in {"done", "limit"}:
         try:
-            merge = await nursery.merge(parent, rig, fork, report)
+            merge = await nursery.merge(parent, rig, order, report)
         except ForkError as error:
             if error.kind is Kind.STORAGE:
                 raise
@@ -37,9 +37,9 @@ async def bring_kept(nursery: Nursery, parent: Agent, rig: Rig, name: str, tree:
     """
     history = parent.history
     child = AgentId(name)
-    fork, report = history.forks.get(child), history.reports.get(child)
-    if fork is None:
-        raise ForkError(f"{parent.id} has no fork {name!r}", f"its forks: {', '.join(history.forks) or 'none'}")
+    order, report = history.forks.get(child), history.reports.get(child)
+    if order is None:
+        raise ForkError(f"{parent.id} has no child {name!r}", f"its children: {', '.join(history.forks) or 'none'}")
     if report is None:
         raise ForkError(f"{name} has not ended yet", "its files can be merged when it has reported")
     before = history.merges.get(child)
@@ -47,8 +47,8 @@ async def bring_kept(nursery: Nursery, parent: Agent, rig: Rig, name: str, tree:
         raise ForkError(f"the files of {name} were merged already")
     report = replace(report, tree=tree or report.tree)
     if not report.tree:
-        raise ForkError(f"the fork {name} has no files of its own")
-    merge = await nursery.bring(parent, rig, fork, report)
+        raise ForkError(f"{name} has no files of its own")
+    merge = await nursery.bring(parent, rig, order, report)
     parent.record(merge)
     return merge
 

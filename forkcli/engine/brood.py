@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from forkcli.core.decide import Finish
-from forkcli.core.entries import Child, Fork, Merge, Report
+from forkcli.core.entries import Child, Merge, Order, Report
 from forkcli.core.history import History
 from forkcli.core.ids import AgentId
 from forkcli.engine.agent import Agent, Stop
@@ -26,15 +26,15 @@ class Bounds:
 class Nursery(Protocol):
     """Makes and wakes the agents that a fleet runs; `app` fills it."""
 
-    def ordered(self, parent: Agent, rig: Rig, fork: Fork) -> None:
-        """A fork is on record: begin to note what the files were at that moment."""
+    def ordered(self, parent: Agent, rig: Rig, order: Order) -> None:
+        """An order is on record: begin to note what the files were at that moment."""
         ...
 
     def reserve(self, names: Sequence[AgentId]) -> None:
         """Make sure that these ids are never given to anyone else, also after a crash. Raises ForkError(STORAGE)."""
         ...
 
-    async def hatch(self, parent: Agent, rig: Rig, fork: Fork, child: Child, past: History) -> tuple[Agent, Rig]:
+    async def hatch(self, parent: Agent, rig: Rig, order: Order, child: Child, past: History) -> tuple[Agent, Rig]:
         """A child ready to run: made with its opening entries, or opened again where it was left.
 
         `past` is what it shares with its parent: the parent's history up to the entry it was forked at.
@@ -45,15 +45,15 @@ class Nursery(Protocol):
         """Let go of a child that is to be taken up again with the session."""
         ...
 
-    async def end(self, parent: Agent, above: Rig, child: Agent, rig: Rig, fork: Fork) -> str:
+    async def end(self, parent: Agent, above: Rig, child: Agent, rig: Rig, order: Order) -> str:
         """Close a child that has ended; returns the id of the snapshot of its files, empty without files of its own."""
         ...
 
-    async def merge(self, parent: Agent, rig: Rig, fork: Fork, report: Report) -> Merge | None:
+    async def merge(self, parent: Agent, rig: Rig, order: Order, report: Report) -> Merge | None:
         """Bring a child's files into its parent's workspace; None for a child that has none of its own."""
         ...
 
-    async def bring(self, parent: Agent, rig: Rig, fork: Fork, report: Report) -> Merge:
+    async def bring(self, parent: Agent, rig: Rig, order: Order, report: Report) -> Merge:
         """The same, also for a child that was to keep them."""
         ...
 
@@ -70,7 +70,7 @@ class Brood:
 
     parent: Agent
     rig: Rig
-    fork: Fork
+    order: Order
     past: History
     gate: Gate
 

@@ -72,8 +72,8 @@ class Fleet(Roster):
     def revive(self, parent: Agent, rig: Rig) -> None:
         """Take up again the children in the background that have not reported: those that a crash cut short."""
         names = unreported(parent.history)
-        for fork in dict.fromkeys(parent.history.forks[name] for name in names):
-            start(self, parent, rig, fork)
+        for order in dict.fromkeys(parent.history.forks[name] for name in names):
+            start(self, parent, rig, order)
 
     # --- gathering ------------------------------------------------------------------------------------------------
 

@@ -4,11 +4,12 @@ import asyncio
 from collections.abc import Sequence
 from typing import assert_never
 
-from forkcli.core.budget import fullness_notice, marker, own_limit
+from forkcli.core.budget import fullness_notice, marker
 from forkcli.core.decide import AnswerLost, CallModel, Finish, Gather, MakeRoom, RunTools, Say, Seal, next_action
 from forkcli.core.entries import Body, Checkpoint, Interrupt, Message, Notice, Prompt, Resume
 from forkcli.core.events import TurnEnded
 from forkcli.core.ids import CallId, Seq
+from forkcli.core.interview import own_limit
 from forkcli.engine.agent import Agent, Stop
 from forkcli.engine.rig import Rig
 from forkcli.engine.step import call_model

@@ -1,4 +1,4 @@
-"""Runs the children of a fork: from the task that makes one to the report that it ends with.
+"""Runs the children of an order: from the task that makes one to the report that it ends with.
 
 What a child does is in its own history, its report in its parent's. A failure is a report too.
 """
@@ -7,7 +7,7 @@ import asyncio
 from dataclasses import replace
 
 from forkcli.core.decide import Finish
-from forkcli.core.entries import Child, ChildStatus, Fork, Interrupt, Report
+from forkcli.core.entries import Child, ChildStatus, Interrupt, Order, Report
 from forkcli.core.events import TurnStatus, Warned
 from forkcli.core.forking import report_of
 from forkcli.core.history import History
@@ -26,14 +26,14 @@ NEVER_BEGAN = "(it was stopped before it began)"
 _STATUS: dict[TurnStatus, ChildStatus] = {"done": "done", "limit": "limit", "interrupted": "stopped"}
 
 
-def start(roster: Roster, parent: Agent, rig: Rig, fork: Fork, past: History | None = None) -> None:
-    """Start the children of a fork that have not reported and do not run."""
+def start(roster: Roster, parent: Agent, rig: Rig, order: Order, past: History | None = None) -> None:
+    """Start the children of an order that have not reported and do not run."""
     known = {*parent.history.reports, *parent.history.let_go, *roster.members}
-    children = [child for child in fork.children if child.agent not in known]
+    children = [child for child in order.children if child.agent not in known]
     if not children:
         return
-    past = past or shared_past(roster, parent, fork.from_seq)
-    brood = Brood(parent, rig, fork, past, Gate(_hold_s(roster, past) if len(children) > 1 else 0))
+    past = past or shared_past(roster, parent, order.from_seq)
+    brood = Brood(parent, rig, order, past, Gate(_hold_s(roster, past) if len(children) > 1 else 0))
     for child in children:
         task = asyncio.create_task(_run(roster, brood, child), name=f"agent {child.agent}")
         task.add_done_callback(roster.look_at)
@@ -43,7 +43,7 @@ def start(roster: Roster, parent: Agent, rig: Rig, fork: Fork, past: History | N
 def shared_past(roster: Roster, parent: Agent, seq: Seq) -> History:
     """What forks of `parent` at entry `seq` share; the same value for all that run."""
     for member in roster.members.values():
-        if member.parent is parent and member.brood.fork.from_seq == seq:
+        if member.parent is parent and member.brood.order.from_seq == seq:
             return member.brood.past
     return parent.history.forked(seq)
 
@@ -67,8 +67,8 @@ async def _run(roster: Roster, brood: Brood, child: Child) -> None:
         finally:
             roster.places.give(child.agent)
         if report is not None:
-            if not brood.fork.wait:
-                await bring(roster.nursery, parent, brood.rig, brood.fork, report)
+            if not brood.order.wait:
+                await bring(roster.nursery, parent, brood.rig, brood.order, report)
             parent.record(report)
     except asyncio.CancelledError:
         _never_began(roster, brood, child)
@@ -88,9 +88,9 @@ def _never_began(roster: Roster, brood: Brood, child: Child) -> None:
 async def _report(roster: Roster, member: Member) -> Report | None:
     """Make the child, run its turn, close it; None where it is to be taken up again with the session."""
     brood, child = member.brood, member.child
-    parent, fork, nursery = brood.parent, brood.fork, roster.nursery
+    parent, order, nursery = brood.parent, brood.order, roster.nursery
     try:
-        agent, own = await nursery.hatch(parent, brood.rig, fork, child, brood.past)
+        agent, own = await nursery.hatch(parent, brood.rig, order, child, brood.past)
     except ForkError as error:
         return Report(child.agent, "failed", f"({error.sentence})")
     member.agent, member.rig = agent, own
@@ -102,7 +102,7 @@ async def _report(roster: Roster, member: Member) -> Report | None:
     problems = [end.sentence] if end.status not in {"done", "limit"} and end.sentence else []
     tree = ""
     try:
-        tree = await nursery.end(parent, brood.rig, agent, own, fork)
+        tree = await nursery.end(parent, brood.rig, agent, own, order)
     except ForkError as error:
         problems.append(f"its files could not be brought together: {error.sentence}")
     report = report_of(agent.history, _STATUS.get(end.status, "failed"), tree)

@@ -53,7 +53,7 @@ def _text(entry: e.Entry) -> str:
 
 def _event(body: e.Body) -> str:
     match body:
-        case e.Fork() | e.Report() | e.Merge() | e.Rewind():
+        case e.Fork() | e.Spawn() | e.Report() | e.Merge() | e.Rewind():
             return _family(body)
         case e.Approval():
             return f"asked for `{body.what}`: {_one_line(body.command)} — answered {body.answer}"
@@ -85,10 +85,14 @@ def _check(body: Checks | Checked) -> str:
             return f"{body.what} {_one_line(body.subject)}".rstrip() + f" {how}{said}"
 
 
-def _family(body: e.Fork | e.Report | e.Merge | e.Rewind) -> str:
+def _family(body: e.Fork | e.Spawn | e.Report | e.Merge | e.Rewind) -> str:
     match body:
         case e.Rewind():
             return _rewound(body)
+        case e.Spawn(onboarded=onboarded, brief=brief):
+            tasks = "; ".join(f"{child.agent}: {_one_line(child.task)}" for child in body.children)
+            by = f"{onboarded} is onboarded for " if onboarded else ""
+            return f"spawned: {by}{tasks}" + (f" (brief: {_one_line(brief)})" if brief else "")
         case e.Fork():
             tasks = "; ".join(f"{child.agent}: {_one_line(child.task)}" for child in body.children)
             return f"forked at entry {body.from_seq} into {tasks}"

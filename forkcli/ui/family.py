@@ -1,6 +1,6 @@
-"""What a parent's history says of its forks, as items: who was sent off with what, and what came back."""
+"""What a parent's history says of its children, as items: who was sent off with what, and what came back."""
 
-from rich.console import Group
+from rich.console import Group, RenderableType
 from rich.text import Text
 
 from forkcli.core import entries as e
@@ -13,12 +13,21 @@ from forkcli.ui.sanitize import one_line, sanitize
 SHOWN_REPORT = 6  # lines of a report
 SHOWN_PATHS = 8
 
+_ASKS: dict[e.Interview, str] = {
+    "fork": "a fork answers its questions",
+    "self": "the agent answers its questions",
+    "user": "you answer its questions",
+    "none": "no questions",
+}
 
-def family_item(body: e.Fork | e.Report | e.Merge, look: Look) -> Item | None:
+
+def family_item(body: e.Order | e.Report | e.Merge, look: Look) -> Item | None:
     """How such an entry is shown."""
     match body:
         case e.Fork():
             return forked(body, look)
+        case e.Spawn():
+            return spawned(body, look)
         case e.Report():
             return reported(body, look)
         case e.Merge():
@@ -29,14 +38,29 @@ def forked(fork: e.Fork, look: Look) -> Item:
     """The order: a line for each fork with its task."""
     where = "" if fork.wait else ", in the background"
     head = Text.assemble((f"{look.agent} ", GOOD), ("forked", STRONG), (f" at entry {fork.from_seq}{where}", FAINT))
-    rows = [hang("", head)]
-    for child in fork.children:
+    return Item(Group(hang("", head), *_tasks(fork)))
+
+
+def spawned(spawn: e.Spawn, look: Look) -> Item:
+    """The order: who is onboarded, who answers, and a line for each task."""
+    facts = [f"{one_line(spawn.onboarded, 12)} is onboarded first"] if spawn.onboarded else []
+    facts += [_ASKS[spawn.interview]] + ([f"model {one_line(spawn.model, 80)}"] if spawn.model else [])
+    facts += [] if spawn.wait else ["in the background"]
+    head = Text.assemble((f"{look.agent} ", GOOD), ("spawned", STRONG), (f" ({', '.join(facts)})", FAINT))
+    brief = one_line(spawn.brief, 200)
+    told = [hang("  ", Text.assemble(("brief: ", FAINT), brief))] if brief else []
+    return Item(Group(hang("", head), *told, *_tasks(spawn)))
+
+
+def _tasks(order: e.Order) -> list[RenderableType]:
+    rows: list[RenderableType] = []
+    for child in order.children:
         bounds: list[str] = [child.access] if child.access != "write" else []
         bounds += [count(child.max_steps, "step")] if child.max_steps else []
         more = f" ({', '.join(bounds)})" if bounds else ""
         agent = Text(f"  {one_line(child.agent, 12)} ", STRONG)
         rows.append(hang(agent, Text.assemble(one_line(child.task, 200), (more, FAINT))))
-    return Item(Group(*rows))
+    return rows
 
 
 def reported(report: e.Report, look: Look) -> Item:

@@ -165,7 +165,7 @@ class Feed:
                 return self._answer(body)
             case e.ToolResult():
                 return self._result(body)
-            case e.Fork(call=call):
+            case e.Fork(call=call) | e.Spawn(call=call):
                 self._ordered.add(call or "")
                 return self._one(body)
             case e.Report():

@@ -29,6 +29,10 @@ def wire(entry: e.Entry) -> Iterator[dict[str, Any]]:
         case e.Fork(children=children, from_seq=at):
             tasks = [asdict(child) for child in children]
             yield {"type": "fork", "at": at, "children": tasks, "wait": entry.body.wait}
+        case e.Spawn(children=children, onboarded=onboarded) as spawn:
+            tasks = [asdict(child) for child in children]
+            order = {"brief": spawn.brief, "interview": spawn.interview, "model": spawn.model or None}
+            yield {"type": "spawn", "onboarded": onboarded, "children": tasks, **order, "wait": spawn.wait}
         case e.Report() as report:
             yield {"type": "report", **{("from" if k == "agent" else k): v for k, v in asdict(report).items()}}
         case e.Merge() as merge:
