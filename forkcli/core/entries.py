@@ -10,46 +10,49 @@ from typing import ClassVar, Literal, TypeAlias
 from forkcli.core.check_entries import Checked, Checks
 from forkcli.core.ids import AgentId, CallId, Seq, SessionId
 from forkcli.core.messages import Block
+from forkcli.core.orders import Access, Child, Fork, Interview, Order, Spawn
+from forkcli.core.usage import Usage
+
+__all__ = [
+    "BODY_TYPES",
+    "HISTORY_VERSION",
+    "Access",
+    "AccessChange",
+    "Agent",
+    "AgentKind",
+    "Approval",
+    "Assistant",
+    "Body",
+    "Checked",
+    "Checkpoint",
+    "Checks",
+    "Child",
+    "ChildStatus",
+    "Entry",
+    "Failure",
+    "Fork",
+    "Interrupt",
+    "Interview",
+    "Merge",
+    "Message",
+    "ModelChange",
+    "Notice",
+    "Order",
+    "Prompt",
+    "Report",
+    "Resume",
+    "Rewind",
+    "Snapshot",
+    "Spawn",
+    "ToolFacts",
+    "ToolResult",
+    "ToolStart",
+    "Usage",
+]
 
 HISTORY_VERSION = 1
 
 AgentKind = Literal["main", "fork", "spawn", "abandoned"]
-Access = Literal["write", "read", "full"]
-Interview = Literal["fork", "self", "user", "none"]  # who answers: a fork of the parent, the parent, the person, nobody
-
-
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """Tokens of one model call, as the API counts them: `input_tokens` excludes what the cache read or wrote."""
-
-    input_tokens: int = 0
-    output_tokens: int = 0
-    cache_read_input_tokens: int = 0
-    cache_creation_input_tokens: int = 0
-
-    @property
-    def context_tokens(self) -> int:
-        """Tokens the context holds after this call, its answer included."""
-        return self.prompt_tokens + self.output_tokens
-
-    @property
-    def prompt_tokens(self) -> int:
-        """Tokens sent, however they were billed."""
-        return self.input_tokens + self.cache_read_input_tokens + self.cache_creation_input_tokens
-
-    @property
-    def cache_share(self) -> float:
-        """Share of the prompt that was read from the cache, 0 to 1."""
-        return self.cache_read_input_tokens / self.prompt_tokens if self.prompt_tokens else 0.0
-
-    def plus(self, other: "Usage") -> "Usage":
-        """The sum of two usages."""
-        return Usage(
-            self.input_tokens + other.input_tokens,
-            self.output_tokens + other.output_tokens,
-            self.cache_read_input_tokens + other.cache_read_input_tokens,
-            self.cache_creation_input_tokens + other.cache_creation_input_tokens,
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,52 +191,6 @@ class ToolResult:
     is_error: bool = False
     ms: int = 0
     facts: ToolFacts = field(default_factory=ToolFacts)
-
-
-@dataclass(frozen=True, slots=True)
-class Child:
-    """One fork or spawned agent as it is ordered: the id it gets, its task and its bounds."""
-
-    agent: AgentId
-    task: str
-    access: Access = "write"
-    max_steps: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Fork:
-    """The durable intent to fork: the ids it allots, and the entry that the children's past ends with."""
-
-    TYPE: ClassVar = "fork"
-    children: tuple[Child, ...]
-    from_seq: Seq
-    call: CallId | None = None  # None: the user forked
-    wait: bool = True
-    merge: Literal["auto", "none"] = "auto"
-    reports_to: AgentId | None = None  # of an onboarded agent: its workers report to the one that spawned it
-
-
-@dataclass(frozen=True, slots=True)
-class Spawn:
-    """The durable intent to spawn: what the new agents are told, the ids they get, who answers what they ask.
-
-    `onboarded` is interviewed once for all tasks and then forked into the children; without it each child is spawned
-    by itself.
-    """
-
-    TYPE: ClassVar = "spawn"
-    brief: str
-    children: tuple[Child, ...]
-    from_seq: Seq  # the entry whose files the children begin with
-    onboarded: AgentId | None = None
-    interview: Interview = "fork"
-    model: str = ""  # empty: the parent's
-    call: CallId | None = None  # None: the user spawned
-    wait: bool = True
-    merge: Literal["auto", "none"] = "auto"
-
-
-Order: TypeAlias = Fork | Spawn  # what starts agents
 
 
 @dataclass(frozen=True, slots=True)
