@@ -10,9 +10,9 @@ NOTICE_FROM = 0.7  # share of the window from which the agent is told, once for 
 NOTICE_STEP = 0.1
 
 _FULL_ADVICE = (
-    "Nothing makes room by itself, and when it is full this session cannot go on. Read only what you still need, a "
-    "part at a time; put what should outlast this context into `.fork/notes/`. If the rest will not fit, bring the "
-    "work into a state that holds, and end with what is done and what is left."
+    "Nothing makes room by itself until it is full; then you are taken back to the beginning with whatever report you "
+    "can still write. Better choose now: `rewind` with a report to a checkpoint before the bulk of it (the first makes "
+    "the most room), `fork` what is left into tasks, or finish. Read only what you still need, a part at a time."
 )
 
 
