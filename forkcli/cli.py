@@ -8,7 +8,7 @@ rich, nor prompt_toolkit.
 import shlex
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Any
 
 import typer
@@ -204,6 +204,21 @@ def demo(ctx: typer.Context, verbose: Verbose = False, help_: Help = False) -> i
 
 
 @app.command(add_help_option=False)
+def init(
+    ctx: typer.Context,
+    yes: Annotated[bool, typer.Option("-y", "--yes", help="Write it without asking.")] = False,
+    json: Json = False,
+    cwd: Cwd = None,
+    verbose: Verbose = False,
+    help_: Help = False,
+) -> int:
+    """Study the project and draft its AGENTS.md; it is written when you agree."""
+    from forkcli import verbs
+
+    return verbs.init(_settings(ctx, cwd, verbose), yes=yes, json=json)
+
+
+@app.command(add_help_option=False)
 def ls(
     ctx: typer.Context,
     limit: Limit = None,
@@ -337,4 +352,4 @@ def _one(word: str | None, option: str | None) -> str | None:
 def _settings(ctx: typer.Context, cwd: str | None, verbose: bool) -> Settings:
     """The settings of a subcommand: `-C` and `-v` may stand before it or after it."""
     call: Call = ctx.obj
-    return load_settings(Flags(cwd=cwd or call.flags.cwd, verbose=verbose or call.flags.verbose))
+    return load_settings(replace(call.flags, cwd=cwd or call.flags.cwd, verbose=verbose or call.flags.verbose))

@@ -17,6 +17,11 @@ from forkcli.workspace.project import find_project
 SLOW_STDIN_S = 3.0  # a pipe that stays silent this long is mentioned, so that nobody wonders why nothing happens
 LONGEST_WARNING = 1000  # characters
 WITH_VERBS = ("cwd", "verbose")  # options that may stand before any subcommand
+WITH_INIT = (  # and before the one that calls a model
+    *WITH_VERBS,
+    *("model", "effort", "base_url", "max_steps", "max_cost", "max_agents", "parallel", "timeout_s", "idle_timeout_s"),
+    *("access", "net", "add_dirs"),
+)
 
 
 def prompt_of(words: tuple[str, ...]) -> str | None:
@@ -36,7 +41,7 @@ def prompt_of(words: tuple[str, ...]) -> str | None:
 
 def only_common(flags: Flags, verb: str) -> Flags:
     """The flags that were given before a subcommand, which must be ones that it can use."""
-    common = Flags(**{name: getattr(flags, name) for name in WITH_VERBS})
+    common = Flags(**{name: getattr(flags, name) for name in (WITH_INIT if verb == "init" else WITH_VERBS)})
     if flags != common:
         raise ForkError(
             f"these options take a prompt, and `{verb}` is a subcommand",

@@ -106,6 +106,36 @@ def doctor(settings: Settings, *, json: bool) -> int:
     return OK if view.ok else FAILED
 
 
+def init(settings: Settings, *, yes: bool, json: bool) -> int:
+    """Let an agent draft AGENTS.md; show the difference, and write it when the person agrees."""
+    from forkcli.app import run_init
+
+    done = run_init(settings)
+    draft = done.draft
+    if draft is None:
+        if not done.code:
+            raise ForkError("the agent has written no draft", "`fork show` tells what it did; `fork init` tries again")
+        return done.code
+    diff = draft.diff
+    if diff and not json:
+        sys.stdout.write(sanitize(_ended(diff)))
+        sys.stdout.flush()
+    asked = not (yes or json) and sys.stdin.isatty() and sys.stderr.isatty()
+    written = bool(diff) and (yes or (asked and _agreed("write AGENTS.md?")))
+    if written:
+        done.accept()
+    kept = str(draft.kept.relative_to(settings.project))
+    if json:
+        return _print({"path": "AGENTS.md", "diff": diff, "written": written, "draft": kept}, json, str)
+    if not diff:
+        said = "AGENTS.md stays as it is: the agent found nothing to change"
+    else:
+        said = "AGENTS.md is written" if written else f"nothing was written; the draft is {kept}"
+    hint = "" if written or asked or not diff else " (--yes writes it)"
+    sys.stderr.write(said + hint + "\n")
+    return OK
+
+
 def clean(
     settings: Settings,
     session: str | None,

@@ -3,9 +3,12 @@
 The only place that knows every part. It decides nothing about a turn (core does) and shows nothing (ui does).
 """
 
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from forkcli.config import Settings
+
+if TYPE_CHECKING:
+    from forkcli.app.initiating import Initiation
 
 
 def run_print(settings: Settings, stdin: BinaryIO | None) -> int:
@@ -13,6 +16,13 @@ def run_print(settings: Settings, stdin: BinaryIO | None) -> int:
     from forkcli.app.oneshot import run
 
     return run(settings, stdin)
+
+
+def run_init(settings: Settings) -> "Initiation":
+    """Let an agent draft the project's AGENTS.md; writes nothing. Raises ForkError."""
+    from forkcli.app.initiating import initiate
+
+    return initiate(settings)
 
 
 def run_repl(settings: Settings) -> int:

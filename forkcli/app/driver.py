@@ -2,14 +2,16 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 from forkcli.app.asking import prompt_entry
 from forkcli.app.attach import attachments
 from forkcli.app.checking import go_on_with_checks, hold_to_checks
 from forkcli.app.crew import Surroundings
+from forkcli.app.initiating import Draft
 from forkcli.app.paths import complete
 from forkcli.app.session import Session, new_session
 from forkcli.config import Settings
@@ -27,6 +29,8 @@ from forkcli.store.inbox import put_message
 from forkcli.ui.ports import ShellEnd, Slash, Status
 from forkcli.workspace.gitdirs import quick_branch
 
+T = TypeVar("T")
+
 END_S = 1.0  # how long the end of a turn is waited for
 
 
@@ -39,6 +43,7 @@ class ReplDriver:
         self.commands: Sequence[Slash] = ()
         self.after_turn: Callable[[], None] = lambda: None
         self.left: SessionId | None = None  # the session that was closed last, if anything was asked in it
+        self.draft: Draft | None = None  # of an AGENTS.md, on which the person has not decided yet
         self._window = 0
 
     # --- what the screen asks for ---------------------------------------------------------------------------------
@@ -106,7 +111,16 @@ class ReplDriver:
         """Go on with the unfinished turn."""
         session = await self.open()
         go_on_with_checks(session)
-        await resume_turn(session.agent, session.rig, version)
+        await self.whole(resume_turn(session.agent, session.rig, version))
+
+    async def whole(self, turn: Coroutine[None, None, T]) -> T:
+        """A turn that a command runs: cancelling the command stops the turn, which puts on record what is done."""
+        task = asyncio.ensure_future(turn)
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            self.stop()
+            return await task
 
     def steer(self, text: str) -> None:
         """Hand a message to the running turn: a file in its inbox, as from anyone else."""

@@ -3,10 +3,10 @@
 import asyncio
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import BinaryIO
+from typing import BinaryIO, TextIO
 
 from forkcli import __version__
 from forkcli.app.asking import prompt_entry
@@ -31,8 +31,18 @@ from forkcli.workspace.project import is_risky_root
 SIGNALS = {signal.SIGINT: Kind.INTERRUPTED, signal.SIGTERM: Kind.TERMINATED, signal.SIGHUP: Kind.TERMINATED}
 
 
-def run(settings: Settings, stdin: BinaryIO | None, ask: Callable[[Emit], Ask] | None = None) -> int:
-    """Answer and return the exit code. What `ask` makes answers for the person.
+Turn = Callable[[Session, Kept | None], Awaitable[Finish]]
+
+
+def run(
+    settings: Settings,
+    stdin: BinaryIO | None,
+    ask: Callable[[Emit], Ask] | None = None,
+    *,
+    turn: Turn | None = None,
+    out: TextIO | None = None,
+) -> int:
+    """Answer and return the exit code. What `ask` makes answers for the person; `turn` replaces the usual turn.
 
     Raises ForkError for what stops it before or beside the turn.
     """
@@ -47,7 +57,7 @@ def run(settings: Settings, stdin: BinaryIO | None, ask: Callable[[Emit], Ask] |
     scratch = Scratch(settings.project)
     scratch.ensure()
     workspace = open_workspace(settings.project, settings.add_dirs)
-    pipe = Pipe(settings.output_format, sys.stdout, sys.stderr, verbose=settings.verbose)
+    pipe = Pipe(settings.output_format, out or sys.stdout, sys.stderr, verbose=settings.verbose)
     asked = Approvals(ask(pipe.on_event) if ask else NobodyToAsk())
     around = Surroundings(settings, scratch, model, workspace, asked, limiter(interactive=False), pipe.on_event)
     if settings.until is not None and settings.access != "full" and not (workspace.contained or ask):
@@ -59,19 +69,19 @@ def run(settings: Settings, stdin: BinaryIO | None, ask: Callable[[Emit], Ask] |
     session = named_session(around) or new_session(around)
     # Read before the event loop runs: a signal ends the waiting for data at once.
     data = keep_data(stdin, session.files.new_output("stdin")) if stdin is not None else None
-    return asyncio.run(_run(session, data, pipe))
+    return asyncio.run(_run(session, data, pipe, turn or _turn))
 
 
-async def _run(session: Session, data: Kept | None, pipe: Pipe) -> int:
+async def _run(session: Session, data: Kept | None, pipe: Pipe, turn: Turn) -> int:
     try:
-        return await _answer(session, data, pipe)
+        return await _answer(session, data, pipe, turn)
     finally:
         await session.close()
         await session.around.workspace.close()
         await session.around.model.close()
 
 
-async def _answer(session: Session, data: Kept | None, pipe: Pipe) -> int:
+async def _answer(session: Session, data: Kept | None, pipe: Pipe, turn: Turn) -> int:
     history, settings = session.agent.history, session.around.settings
     pipe.begin(
         session=session.id,
@@ -86,7 +96,7 @@ async def _answer(session: Session, data: Kept | None, pipe: Pipe) -> int:
     )
     pipe.on_closed = partial(_unread, session)
     with _stopped_by(session) as caught:
-        end = await _turn(session, data)
+        end = await turn(session, data)
     code = pipe.finish(end.status, end.sentence)
     return caught[0].value if caught and end.status == "interrupted" else code
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from forkcli import __version__
 from forkcli.app.driver import ReplDriver
 from forkcli.app.family import fork_conversation, fork_task, go, stop_agent
+from forkcli.app.initiating import accept, propose
 from forkcli.app.session import resume_session
 from forkcli.commands.context import context_fill
 from forkcli.commands.cost import cost_rows
@@ -182,6 +183,28 @@ async def _continue(driver: ReplDriver, _rest: str) -> Shown | None:
     return None
 
 
+async def _init(driver: ReplDriver, rest: str) -> Shown:
+    """Draft an AGENTS.md, then ask: the answer comes back as `rest`."""
+    session = await driver.open()
+    draft, driver.draft = driver.draft, None
+    if rest == "write" and draft is not None:
+        accept(session.around.workspace, draft)
+        return Lines("AGENTS.md is written.")
+    if rest == "leave" and draft is not None:
+        return Lines(f"Nothing was written; the draft is {draft.kept.relative_to(driver.around.settings.project)}.")
+    if session.agent.task is not None:
+        raise ForkError(f"{session.agent.id} is at work", "Esc stops it; then /init")
+    end, draft = await driver.whole(propose(session, "repl"))
+    await driver.measure()
+    if draft is None:
+        return Lines("The agent has written no draft." if end.status == "done" else "AGENTS.md stays as it was.")
+    if not draft.diff:
+        return Lines("AGENTS.md stays as it is: the agent found nothing to change.")
+    driver.draft = draft
+    answers = (("write", "write AGENTS.md", ""), ("leave", "leave it as it is", "the draft is kept"))
+    return Choice("Write it?", answers, about=Diff(draft.diff))
+
+
 async def _new(driver: ReplDriver, _rest: str) -> Shown:
     await driver.switch(None)
     return Lines("A new session begins with your next prompt.")
@@ -279,6 +302,7 @@ TABLE: tuple[tuple[str, str, str, Handler], ...] = (
     ("history", "", "everything that happened, in a pager", _history),
     ("diff", "[AGENT]", "what differs from the last commit, or what a fork changed", _diff),
     ("continue", "", "finish a turn that was stopped or failed", _continue),
+    ("init", "", "study the project and draft its AGENTS.md", _init),
     ("resume", "[SESSION]", "go on with another session", _resume),
     ("new", "", "begin a new session", _new),
     ("quit", "", "leave", _quit),

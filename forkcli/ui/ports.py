@@ -82,6 +82,7 @@ class Choice:
     title: str
     items: tuple[tuple[str, str, str], ...]
     current: str | None = None  # key of the item that is in force now
+    about: Diff | None = None  # what is to be decided: shown before the list
 
 
 @dataclass(frozen=True, slots=True)

@@ -272,6 +272,8 @@ class Repl:
     async def _slash(self, slash: Slash, rest: str) -> None:
         shown = await slash.run(rest)
         while isinstance(shown, Choice):
+            if shown.about is not None:
+                await self._show(shown.about)
             picked = await self._pick(shown)
             if picked is None:
                 return

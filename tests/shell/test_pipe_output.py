@@ -95,6 +95,7 @@ def test_json_is_one_object_with_the_fields_that_scripts_read() -> None:
             "cache_creation_input_tokens": 20,
         },
         "agents": value["agents"],
+        "checks": [],
     }
     (row,) = value["agents"]
     assert (row["agent"], row["state"], row["steps"], row["first_cache_share"]) == ("main", "done", 2, 0.8)
