@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 from functools import partial
 
+from forkcli.app.keeping import heir
 from forkcli.config import Settings
 from forkcli.core.budget import Limits
 from forkcli.core.entries import Message, ToolResult
@@ -57,6 +58,7 @@ def fork_rig(around: Surroundings, agent: Agent, workspace: Workspace, parent: R
     """The rig of a fork: its spending counts with its parent's, and it may fork again through the same fleet."""
     rig = make_rig(around, agent, workspace)
     rig.spent, rig.fleet, rig.cwd, rig.tools = parent.spent, parent.fleet, parent.cwd, parent.tools
+    rig.keeper = heir(parent.keeper, agent, rig)
     return rig
 
 

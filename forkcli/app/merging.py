@@ -5,9 +5,10 @@ with the child, and is said.
 """
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from forkcli.app.aside import aside
 from forkcli.core.entries import Merge, Order, Report, Snapshot
 from forkcli.core.events import Warned
 from forkcli.core.ids import AgentId, Seq, SessionId
@@ -18,9 +19,11 @@ from forkcli.workspace.base import ForkWorkspace
 from forkcli.workspace.checkout import checkout
 from forkcli.workspace.project import is_risky_root
 from forkcli.workspace.restore import Place, apply, place_of, recover
+from forkcli.workspace.snapshots import Snapshot as Taken
 from forkcli.workspace.snapshots import Snapshots
 
 SHOWN = 200  # paths that a merge entry names
+CLOSE_S = 1.0  # how long snapshots that are being taken may go on when the session is closed
 
 
 @dataclass(slots=True)
@@ -33,6 +36,9 @@ class Merging:
     snapshots: Snapshots = field(init=False)
     bases: dict[tuple[AgentId, Seq], asyncio.Task[str]] = field(default_factory=dict)
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)  # one merge into the project at a time
+    taking: set[asyncio.Task[None]] = field(default_factory=set)  # snapshots that keepers take
+    begun: set[AgentId] = field(default_factory=set)  # forks whose snapshots were begun from that of their parent
+    said: set[str] = field(default_factory=set)  # warnings that were given, so that each is given once
 
     def __post_init__(self) -> None:
         self.snapshots = Snapshots(self.scratch, self.project)
@@ -54,30 +60,63 @@ class Merging:
 
     async def close(self) -> None:
         """Let go of snapshots that nobody waits for any more: they are taken when they are needed."""
-        for task in self.bases.values():
+        if self.taking:
+            await asyncio.wait(self.taking, timeout=CLOSE_S)
+        left = [*self.bases.values(), *self.taking]
+        for task in left:
             task.cancel()
-        await asyncio.gather(*self.bases.values(), return_exceptions=True)
+        await asyncio.gather(*left, return_exceptions=True)
 
     async def _note(self, parent: Agent, rig: Rig, seq: Seq) -> str:
-        taken = await self._take(parent.id, rig)
+        taken = await self.take(parent.id, rig)
         parent.record(Snapshot(seq, taken.tree, taken.excluded))
         return taken.tree
 
-    async def _take(self, agent: AgentId, rig: Rig) -> Snapshot:
-        """The files of an agent as they are now."""
+    async def take(self, agent: AgentId, rig: Rig) -> Snapshot:
+        """The files of an agent as they are now; `of_seq` is still to be said. Raises ForkError."""
         if is_risky_root(self.project):
             raise ForkError(f"{self.project} is no project, so its files are not kept in snapshots")
         workspace = rig.workspace
-        name = self._name(agent)
-        if isinstance(workspace, ForkWorkspace):
-            found = await asyncio.to_thread(self.snapshots.take, name, workspace.seen, workspace.git_run)
-        else:
-            await asyncio.to_thread(recover, self.snapshots)
-            found = await asyncio.to_thread(self.snapshots.take, name)
+        name = self.name(agent)
+
+        def work() -> Taken:
+            recover(self.snapshots, self.place(agent, rig))
+            if isinstance(workspace, ForkWorkspace):
+                return self.snapshots.take(name, workspace.seen, workspace.git_run)
+            return self.snapshots.take(name)
+
+        found = await aside(work)
         return Snapshot(Seq(0), found.tree, tuple(f"{one.path}: {one.why}" for one in found.excluded[:SHOWN]))
 
-    def _name(self, agent: AgentId) -> str:
+    def name(self, agent: AgentId) -> str:
+        """An agent's name, unique in the project."""
         return f"{self.session}/{agent}"
+
+    def place(self, agent: AgentId, rig: Rig) -> Place:
+        """Where an agent's files are, and the journals of their changes."""
+        workspace = rig.workspace
+        if isinstance(workspace, ForkWorkspace) and workspace.kind != "view":
+            return place_of(self.snapshots, self.name(agent), workspace.seen)
+        return place_of(self.snapshots)
+
+    def mend(self, agent: Agent, rig: Rig) -> None:
+        """Finish or undo what a killed process left half-way in an agent's files, and say so. It blocks, if need be."""
+        try:
+            notes = recover(self.snapshots, self.place(agent.id, rig))
+        except ForkError as error:
+            notes = [error.sentence]
+        for note in notes:
+            agent.emit(Warned(agent.id, note))
+
+    async def own(self, child: Agent, rig: Rig, base: str, like: AgentId) -> Snapshot:
+        """The files of a fork, whose copy began as the snapshot `base` of its parent `like`."""
+        workspace = rig.workspace
+        if isinstance(workspace, ForkWorkspace) and workspace.changed_paths() == ():
+            return Snapshot(Seq(0), base)
+        if child.id not in self.begun:
+            await aside(lambda: self.snapshots.begin(self.name(child.id), base, self.name(like)))
+            self.begun.add(child.id)
+        return await self.take(child.id, rig)
 
     # --- what a child made of them ------------------------------------------------------------------------------------
 
@@ -91,10 +130,7 @@ class Merging:
         if not isinstance(workspace, ForkWorkspace) or workspace.kind == "view":
             return ""
         base = await self.base(parent, rig, seq)
-        if workspace.changed_paths() == ():
-            return base
-        await asyncio.to_thread(self.snapshots.begin, self._name(child.id), base, self._name(parent.id))
-        return (await self._take(child.id, own)).tree
+        return (await self.own(child, own, base, parent.id)).tree
 
     async def diff(self, base: str, tree: str) -> str:
         """What a child changed, as a unified diff."""
@@ -108,14 +144,14 @@ class Merging:
         if report.tree in {"", base}:
             return Merge(report.agent, "nothing")
         async with self.turn:
-            ours = (await self._take(parent.id, rig)).tree
+            ours = await self._ours(parent, rig)
             merged = await asyncio.to_thread(self.snapshots.merge, base, ours, report.tree)
             if merged.tree is None:
                 paths = [conflict.path for conflict in merged.conflicts]
                 return await self._conflict(parent, report, base, ours, paths)
             what = f"merge of {report.agent}"
             applied = await asyncio.to_thread(
-                apply, self.snapshots, ours, merged.tree, what, place=self._place(parent.id, rig)
+                apply, self.snapshots, ours, merged.tree, what, place=self.place(parent.id, rig)
             )
         for note in applied.notes:
             parent.emit(Warned(parent.id, note))
@@ -124,11 +160,13 @@ class Merging:
         changed = tuple(sorted({*applied.written, *applied.deleted}))
         return Merge(report.agent, "merged" if changed else "nothing", changed[:SHOWN])
 
-    def _place(self, agent: AgentId, rig: Rig) -> Place:
-        workspace = rig.workspace
-        if isinstance(workspace, ForkWorkspace):
-            return place_of(self.snapshots, self._name(agent), workspace.seen)
-        return place_of(self.snapshots)
+    async def _ours(self, parent: Agent, rig: Rig) -> str:
+        """The parent's files as they are, on record if they are others than when it forked: the user edited them."""
+        head = parent.history.entries[-1].seq
+        taken = await self.take(parent.id, rig)
+        if taken.tree not in parent.history.trees.values():
+            parent.record(replace(taken, of_seq=head), sync=False)
+        return taken.tree
 
     async def _conflict(self, parent: Agent, report: Report, base: str, ours: str, paths: list[str]) -> Merge:
         """Nothing was merged: the three versions of each path in conflict lie side by side to be read."""

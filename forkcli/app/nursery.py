@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from forkcli import __version__
+from forkcli.app.aside import aside
 from forkcli.app.crew import Surroundings, fork_rig
+from forkcli.app.keeping import FilesKeeper
 from forkcli.app.merging import Merging
 from forkcli.app.onboarding import Onboarding, files_told, limits_told
 from forkcli.core.entries import Body, Child, Fork, Interrupt, Merge, Notice, Order, Prompt, Report, Resume, Spawn
@@ -71,14 +72,10 @@ class ForkNursery:
             agent.record(Notice(" ".join(workspace.notes)))
         own = fork_rig(self.around, agent, workspace, rig)
         if workspace.kind != "view":
-            own.before_write = partial(self._noted, parent, rig, order)
+            base = partial(self.merging.base, parent, rig, order.from_seq)
+            own.keeper = FilesKeeper(self.merging, agent, own, parent=parent.id, base=base)
+            await aside(partial(self.merging.mend, agent, own))
         return agent, own
-
-    async def _noted(self, parent: Agent, rig: Rig, order: Order) -> None:
-        """Until it is noted what the files were at the fork: a copy that changed before that could not be told from
-        what the user edited since. Where it cannot be noted, nothing is merged, and that is said then."""
-        with suppress(ForkError):
-            await self.merging.base(parent, rig, order.from_seq)
 
     def _reopened(self, parent: Agent, child: Child, folder: Path, past: History, told: Sequence[Body]) -> Agent:
         """A child as it was left. What a crash cut off its opening is told now; what stopped all of fork is over."""
@@ -102,6 +99,8 @@ class ForkNursery:
 
     async def leave(self, child: Agent, rig: Rig) -> None:
         """Let go of a child whose turn fork's own end has stopped: it is opened again with the session."""
+        if isinstance(rig.keeper, FilesKeeper):
+            rig.keeper.leave()
         await rig.jobs.close()
         await rig.workspace.close()
         child.files.close()
@@ -109,8 +108,10 @@ class ForkNursery:
     async def end(self, parent: Agent, above: Rig, child: Agent, rig: Rig, order: Order) -> str:
         """Close a child that has ended; the id of the snapshot of its files."""
         try:
+            worked = bool(rig.jobs.running)
             await rig.jobs.close()
-            return await self.merging.made(parent, above, child, rig, order.from_seq)
+            known = await rig.keeper.current() if isinstance(rig.keeper, FilesKeeper) and not worked else ""
+            return known or await self.merging.made(parent, above, child, rig, order.from_seq)
         finally:
             await rig.workspace.close()
             child.files.close()

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from forkcli.app.crew import Surroundings, make_rig
+from forkcli.app.keeping import FilesKeeper
 from forkcli.app.merging import Merging
 from forkcli.app.nursery import ForkNursery
 from forkcli.app.parts import line_one
@@ -124,6 +125,8 @@ def _joined(around: Surroundings, session: SessionId, files: AgentDir, history: 
     bounds = Bounds(around.settings.max_agents, around.settings.parallel)
     fleet = Fleet(nursery, run_turn, bounds, nursery.next_number(history))
     rig.fleet = fleet
+    rig.keeper = FilesKeeper(merging, agent, rig)
+    merging.mend(agent, rig)
     return Session(around, session, agent, rig, lock, fleet, merging)
 
 

@@ -195,12 +195,16 @@ class ToolResult:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The files as they were at entry `of_seq`: the id of a tree in fork's own git directory."""
+    """The files as they were at entry `of_seq`: the id of a tree in fork's own git directory.
+
+    `restore`: taken before fork brought the files back to an older state, or after that.
+    """
 
     TYPE: ClassVar = "snapshot"
     of_seq: Seq
     tree: str
     excluded: tuple[str, ...] = ()  # what it does not hold: a path and why, each
+    restore: Literal["", "before", "after"] = ""
 
 
 ChildStatus = Literal["done", "failed", "stopped", "limit"]

@@ -51,6 +51,8 @@ async def run_turn(agent: Agent, rig: Rig) -> Finish:
         end = _stopped(agent, stop)
     finally:
         agent.task = None
+        if rig.keeper is not None:
+            rig.keeper.ended()
     agent.emit(TurnEnded(agent.id, end.status, end.sentence))
     return end
 
@@ -113,6 +115,8 @@ async def _seal(agent: Agent, rig: Rig) -> None:
     seq = Seq(history.next_seq + (1 if notice else 0))
     bodies: list[Body] = [Notice(notice)] if notice else []
     agent.record(*bodies, Checkpoint(marker(seq, tokens, limits.window), tokens, limits.window))
+    if rig.keeper is not None:
+        rig.keeper.sealed()
 
 
 def _within_limits(agent: Agent, rig: Rig) -> bool:

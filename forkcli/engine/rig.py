@@ -79,6 +79,26 @@ class Check(Protocol):
         ...
 
 
+class Keeper(Protocol):
+    """Notes what an agent's files are, while nothing is waited for; a failure is said, and stops nobody."""
+
+    def sealed(self) -> None:
+        """A checkpoint is on record: if the files may be others than when they were noted last, they are to be."""
+        ...
+
+    def coming(self, tool: str) -> None:
+        """The model has begun to write a call of this tool."""
+        ...
+
+    async def before_write(self) -> None:
+        """Return when the files have been noted, since now they are changed."""
+        ...
+
+    def ended(self) -> None:
+        """The turn is over."""
+        ...
+
+
 @dataclass(slots=True)
 class Rig:
     """The ports and bounds of a run. `clock` counts seconds and only ever grows."""
@@ -97,5 +117,6 @@ class Rig:
     gate: Gate | None = None  # of a fork: what its first request waits for
     before_write: Callable[[], Awaitable[None]] | None = None  # of a fork: what its first writing call waits for
     check: "Check | None" = None  # the outside check of a turn that is done, where there is one
+    keeper: Keeper | None = None  # None where files are not kept in snapshots
     fleet: "FleetPort | None" = None  # the children of all agents; None where none can be started
     rewinder: "RewinderPort | None" = None  # None where nothing can be rewound

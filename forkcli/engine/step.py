@@ -10,6 +10,7 @@ from dataclasses import replace
 from forkcli.core.budget import OUTPUT_RESERVE
 from forkcli.core.entries import Assistant, Failure
 from forkcli.core.events import RetryWait, StepDropped, StepStarted, TextDelta, Warned
+from forkcli.core.messages import Json
 from forkcli.core.reply import ReplyBuilder
 from forkcli.core.sharing import cache_alarm, fork_pins
 from forkcli.engine.agent import Agent
@@ -96,6 +97,8 @@ async def _stream(agent: Agent, rig: Rig, slot: Slot) -> Assistant:
                     slot.accepted()
                 if event.get("type") == "left_out":
                     agent.emit(Warned(agent.id, f"the endpoint refused a field, so it is left out: {event['what']}"))
+                if rig.keeper is not None and (tool := _begun_call(event)):
+                    rig.keeper.coming(tool)
                 for delta in builder.feed(event):
                     agent.emit(TextDelta(agent.id, delta.text, thinking=delta.thinking))
     except asyncio.CancelledError:
@@ -106,6 +109,13 @@ async def _stream(agent: Agent, rig: Rig, slot: Slot) -> Assistant:
     if not builder.finished:
         raise ModelError(ModelFault.BROKEN, "the answer ended before it was complete")
     return builder.assistant(ms=_ms(rig, begun))
+
+
+def _begun_call(event: Json) -> str:
+    """The tool whose call begins with this event; nothing if none does."""
+    block = event.get("content_block") if event.get("type") == "content_block_start" else None
+    name = block.get("name") if isinstance(block, dict) and block.get("type") == "tool_use" else None
+    return name if isinstance(name, str) else ""
 
 
 def _keep(agent: Agent, rig: Rig, answer: Assistant) -> None:

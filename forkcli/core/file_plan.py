@@ -1,0 +1,75 @@
+"""What going back would do to the files, and what it did: values that a screen, a script and a ledger show.
+
+Paths are relative to the project. Nothing here looks at a file.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from forkcli.core.ids import Seq
+
+OnEdit = Literal["stop", "keep", "replace"]  # what becomes of files that the user changed meanwhile
+
+
+@dataclass(frozen=True, slots=True)
+class PathChange:
+    """A path that is not as it was. `since` says what happened to it; going back undoes that.
+
+    `added` and `removed` count lines, None for what has no lines. `yours`: the user changed it meanwhile (or a
+    background job did), with or without the agent.
+    """
+
+    path: str
+    since: Literal["added", "modified", "deleted"]
+    added: int | None = None
+    removed: int | None = None
+    yours: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FilesPlan:
+    """What restoring the files of checkpoint `to` would do.
+
+    `unknown` says why that cannot be told, and is empty where it can. `beyond` names what is not restored whatever is
+    done: a path (or what it is) and why, each. `jobs`: a background job ran meanwhile, so what is `yours` may be its.
+    """
+
+    to: Seq
+    changes: tuple[PathChange, ...] = ()
+    beyond: tuple[str, ...] = ()
+    jobs: bool = False
+    unknown: str = ""
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The paths that differ."""
+        return tuple(change.path for change in self.changes)
+
+    @property
+    def yours(self) -> tuple[str, ...]:
+        """Those that the user changed meanwhile."""
+        return tuple(change.path for change in self.changes if change.yours)
+
+
+@dataclass(frozen=True, slots=True)
+class Unrestored:
+    """A path that was not restored, and why."""
+
+    path: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What became of the files. Unless `done`, none was changed, and `conflicts` says what stood against it.
+
+    `before` is the number of the snapshot entry that holds what was there: restoring the files of that entry undoes
+    this. `kept` are files that were left as they are. `notes` are sentences for people.
+    """
+
+    done: bool
+    before: Seq
+    restored: tuple[str, ...] = ()  # written or deleted
+    kept: tuple[Unrestored, ...] = ()
+    conflicts: tuple[Unrestored, ...] = ()
+    notes: tuple[str, ...] = ()
