@@ -6,7 +6,7 @@ either handed to the one who waits or dropped because nobody does any more.
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from types import TracebackType
 from typing import Generic, Self, TypeVar
@@ -37,6 +37,16 @@ class _Handing(Generic[T]):
             self.told.set_exception(error)
         else:
             self.told.set_result(self.results[0])
+
+
+async def whole(work: Coroutine[None, None, T]) -> T:
+    """Carry out work that a stop must not cut: it ends, then the stop goes on."""
+    task = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise
 
 
 async def aside(work: Callable[[], T]) -> T:

@@ -83,7 +83,7 @@ class FilesKeeper:
         await self.rest(told=True)
 
     def ended(self) -> None:
-        """The turn is over: what it wrote since its last checkpoint is noted. A fork's files are noted by its parent."""
+        """The turn is over: what it wrote since its last checkpoint is noted; a fork's files when it is closed."""
         self._wanted = None
         if self._look().dirt == "written" and self._base is None and not self._taking:
             self._begin(self._head)
@@ -133,14 +133,15 @@ class FilesKeeper:
 
     async def _note(self, seq: Seq) -> None:
         try:
-            taken = await self._taken()
+            taken = await self.taken()
             self._agent.record(replace(taken, of_seq=seq), sync=False)
         except ForkError as error:
             self._say(f"{error.sentence}: what is changed now cannot be taken back by a rewind")
         except OSError as error:
             self._say(f"the files could not be noted ({error.strerror}): what is changed now cannot be taken back")
 
-    async def _taken(self) -> Snapshot:
+    async def taken(self) -> Snapshot:
+        """A snapshot of the agent's files as they are; `of_seq` is still to be said. Raises ForkError."""
         if self._base is None or self._parent is None:
             return await self._merging.take(self._agent.id, self._rig)
         return await self._merging.own(self._agent, self._rig, await self._base(), self._parent)

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from forkcli.app.crew import Surroundings, make_rig
+from forkcli.app.going_back import GoingBack
 from forkcli.app.keeping import FilesKeeper
 from forkcli.app.merging import Merging
 from forkcli.app.nursery import ForkNursery
@@ -53,6 +54,11 @@ class Session:
     def prompt_file(self) -> Path:
         """The first prompt, verbatim."""
         return self.around.scratch.prompt_file(self.id)
+
+    @property
+    def going_back(self) -> GoingBack:
+        """The files of the session's agents as they were."""
+        return GoingBack(self.merging)
 
     async def merge(self, name: str) -> Merge:
         """Bring the files of a fork of the agent in focus into its own, as they are now. Raises ForkError."""

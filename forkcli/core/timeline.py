@@ -7,6 +7,7 @@ Invariant: what could have been the agent's doing is never taken for the user's.
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Literal
 
 from forkcli.core import entries as e
@@ -85,14 +86,18 @@ class Timeline:
                 return before[-1] if before else marks[0]
         return None
 
+    def now(self, seq: Seq, taken: e.Snapshot) -> Mark | None:
+        """What was `taken` just now, as the snapshot that holds for entry `seq`; None if the agent could write since."""
+        if self._deeds_at(seq) != len(self._deeds):
+            return None
+        return Mark(seq, taken.tree, taken.excluded, len(self._deeds), len(self._words), jobs=self.worked)
+
     def spans(self, since: Mark) -> list[tuple[Mark, Mark]]:
         """Neighbouring snapshots from `since` on between which the agent could not write."""
+        if since not in self.marks:
+            return []
         later = self.marks[self.marks.index(since) :]
-        return [
-            (one, other)
-            for one, other in zip(later, later[1:], strict=False)
-            if one.deeds == other.deeds and one.tree != other.tree
-        ]
+        return [(one, other) for one, other in pairwise(later) if one.deeds == other.deeds and one.tree != other.tree]
 
     @property
     def newest(self) -> Mark | None:
@@ -192,4 +197,3 @@ def told_changes(entries: Iterable[e.Entry], since: Seq) -> tuple[str, ...]:
             case _:
                 pass
     return tuple(paths)
-

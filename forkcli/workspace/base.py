@@ -16,7 +16,7 @@ from forkcli.workspace.plain import PlainWorkspace, open_workspace
 from forkcli.workspace.view import Plan
 from forkcli.workspace.worktree import Checkout, open_worktree
 
-__all__ = ["ForkWorkspace", "open_fork", "open_workspace", "remove_layers"]
+__all__ = ["ForkWorkspace", "added_roots", "open_fork", "open_workspace", "remove_layers"]
 
 
 def open_fork(
@@ -45,6 +45,11 @@ def open_fork(
         return _open(parent, layers, checkout, waits=waits)
     except OSError as error:
         raise ForkError(f"the files of a fork could not be made: {error}", kind=Kind.STORAGE) from error
+
+
+def added_roots(workspace: Workspace) -> tuple[Path, ...]:
+    """The directories beside the project that an agent may work in."""
+    return workspace.roots[1:] if isinstance(workspace, PlainWorkspace) else ()
 
 
 def _open(parent: PlainWorkspace, layers: Path, checkout: Checkout | None, *, waits: bool) -> ForkWorkspace:

@@ -5,6 +5,7 @@ then nothing is written. What no snapshot holds is never touched. Invariant: a c
 when the process is killed in the middle of it and the next one calls `recover`.
 """
 
+from collections.abc import Collection
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -30,16 +31,23 @@ def place_of(snapshots: Snapshots, agent: str = "", tree: Path | None = None) ->
 
 
 def apply(
-    snapshots: Snapshots, old: str, new: str, what: str, *, keep_edited: bool = False, place: Place | None = None
+    snapshots: Snapshots,
+    old: str,
+    new: str,
+    what: str,
+    *,
+    keep_edited: bool = False,
+    place: Place | None = None,
+    leave: Collection[str] = (),
 ) -> Applied:
     """Bring the files (the project's own, unless `place` says others) from the snapshot `old` to `new`.
 
-    `what` says what it is, in words such as "merge of f2".
-    With `keep_edited`, files that are not as `old` says stay as they are and the others are written; else any such file
-    is a conflict, and nothing is written. Raises ForkError: STORAGE when the disk is full, and nothing is changed then.
+    `what` says what it is, in words such as "merge of f2". Paths in `leave` are not looked at. With `keep_edited`,
+    files that are not as `old` says stay as they are and the others are written; else any such file is a conflict, and
+    nothing is written. Raises ForkError: STORAGE when the disk is full, and nothing is changed then.
     """
     place = place or place_of(snapshots)
-    deltas = reading.deltas(snapshots.where, old, new)
+    deltas = [delta for delta in reading.deltas(snapshots.where, old, new) if delta.path not in leave]
     with only_one(place.journals), closing(Change(snapshots.where, place)) as change:
         notes = tuple(change.recover())
         applied = change.apply(deltas, old, what, keep=keep_edited)

@@ -22,6 +22,7 @@ from forkcli.workspace.merge import Conflict, Merged, merge
 from forkcli.workspace.project import is_risky_root
 from forkcli.workspace.snapshots_dir import GitRun, SnapshotDir, known_id
 from forkcli.workspace.snapshots_ignore import exclude_patterns, user_excludes
+from forkcli.workspace.snapshots_ignored import ignored
 from forkcli.workspace.snapshots_read import Change
 from forkcli.workspace.snapshots_scan import Differences, Excluded, Limits, differences
 from forkcli.workspace.snapshots_seed import Tracked, seed, tracked, user_index, wanted_kind
@@ -119,6 +120,10 @@ class Snapshots:
         """How two snapshots differ, path by path; a rename is a deletion and an addition."""
         return reading.changes(self.where, old, new)
 
+    def touched(self, old: str, new: str) -> frozenset[str]:
+        """The paths by which two snapshots differ."""
+        return frozenset(delta.path for delta in reading.deltas(self.where, old, new))
+
     def diff(self, old: str, new: str, paths: Sequence[str] = (), most_bytes: int = reading.DIFF_BYTES) -> str:
         """A unified diff in git's form, renames shown; of `paths` alone, if given. Says where it is cut."""
         return reading.diff(self.where, old, new, paths, most_bytes)
@@ -130,6 +135,12 @@ class Snapshots:
     def export(self, tree: str, paths: Sequence[str], folder: Path) -> list[str]:
         """Write some files of a snapshot beneath `folder`, for a reader; returns those that the snapshot has."""
         return reading.export(self.where, tree, paths, folder)
+
+    def ignored(self, agent: str, run_git: GitRun | None = None) -> list[str]:
+        """What is ignored among an agent's files, so that no snapshot holds it; directories stand for their content."""
+        self._ready()
+        index = self._index(file_name(agent))
+        return ignored(self.where, index if index.exists() else self._index(_WARM), run_git or self.where.run)
 
     def merge(self, base: str, ours: str, theirs: str) -> Merged:
         """Bring the changes from `base` to `theirs` into `ours`: a tree, or conflicts. No file is touched."""
