@@ -20,6 +20,7 @@ from forkcli.errors import ForkError
 from forkcli.workspace.base import ForkWorkspace
 
 SLOW_S = 2.0  # after that the user is told what is waited for
+LEAVE_S = 0.5  # how long a snapshot is waited for that the next process can take as well
 SLOW = "the files are being noted before they are changed, which takes a while in a project of this size"
 
 
@@ -77,7 +78,7 @@ class FilesKeeper:
         """Return when the snapshot of the newest checkpoint is on record, or has failed."""
         if self._fresh:  # the turn of another process goes on here
             self._fresh = False
-            self._wanted = self._head
+            self._wanted = self._head if self._look().dirt else None
         if self._wanted is not None and not self._taking:
             self._begin(self._wanted)
         await self.rest(told=True)
@@ -106,9 +107,10 @@ class FilesKeeper:
         newest = self._look().newest
         return newest.tree if newest is not None and not self._timeline.worked else ""
 
-    def leave(self) -> None:
-        """Let go of a snapshot that is being taken."""
-        if self._task is not None:
+    async def leave(self) -> None:
+        """Let a snapshot that is being taken end, or let go of it if that takes long."""
+        if self._task is not None and not self._task.done():
+            await asyncio.wait({self._task}, timeout=LEAVE_S)
             self._task.cancel()
 
     # --- taking -------------------------------------------------------------------------------------------------------

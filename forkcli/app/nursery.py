@@ -100,7 +100,7 @@ class ForkNursery:
     async def leave(self, child: Agent, rig: Rig) -> None:
         """Let go of a child whose turn fork's own end has stopped: it is opened again with the session."""
         if isinstance(rig.keeper, FilesKeeper):
-            rig.keeper.leave()
+            await rig.keeper.leave()
         await rig.jobs.close()
         await rig.workspace.close()
         child.files.close()

@@ -87,7 +87,7 @@ class Timeline:
         return None
 
     def now(self, seq: Seq, taken: e.Snapshot) -> Mark | None:
-        """What was `taken` just now, as the snapshot that holds for entry `seq`; None if the agent could write since."""
+        """What was `taken` just now, as the snapshot that holds for entry `seq`; None if calls could write since."""
         if self._deeds_at(seq) != len(self._deeds):
             return None
         return Mark(seq, taken.tree, taken.excluded, len(self._deeds), len(self._words), jobs=self.worked)

@@ -31,6 +31,7 @@ class Containment:
         self._environ = dict(environ)
         self._use_holder = use_holder
         self._holder: Holder | None = None
+        self._closed = False
         self._why_no_holder = "" if use_holder else "switched off"
         self._lock = threading.RLock()
         self._found: Future[Capability] | None = None
@@ -69,6 +70,7 @@ class Containment:
         if self._found is not None:
             self._found.exception(_READY_S)  # the thread may just be starting the holder
         with self._lock:
+            self._closed = True  # whoever still works in a thread gets no new one
             holder, self._holder = self._holder, None
         if holder is not None:
             holder.close()
@@ -97,6 +99,9 @@ class Containment:
 
     def _living_holder(self) -> Holder | None:
         with self._lock:
+            if self._closed:
+                self._why_no_holder = "it was closed"
+                return None
             if self._holder is None or not self._holder.alive:
                 if self._holder is not None:
                     self._holder.close()

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from app_kit import Desk, Serve, by_step
 
-from forkcli.core.entries import AccessChange, Agent, ModelChange
+from forkcli.core.entries import AccessChange, Agent, Assistant, ModelChange
 from forkcli.core.messages import Json, dump
 from forkcli.models.scripted import Recorded, ScriptedServer, call, reply, think
 from forkcli.store.codec import decode, encode
@@ -183,6 +183,6 @@ def test_resuming_an_unfinished_turn_changes_no_byte_of_what_was_sent(desk: Desk
     for _ in range(9):
         words = ("-c", "-p") if desk.sessions else ("-p", "go")
         desk.run(*words, die_writing=(5, 1))
-    assert desk.bodies()[-1].stop_reason == "end_turn"
+    assert desk.bodies(Assistant)[-1].stop_reason == "end_turn"
     grows(server)
     assert server.refusals == []
