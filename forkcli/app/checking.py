@@ -59,8 +59,8 @@ class OutsideChecks:
         allowed = await permit({"command": due.command, "net": False}, env)
         if isinstance(allowed, str):
             raise ForkError(f"there is no working sandbox here ({rig.workspace.sandbox})", "`--access full` runs it")
-        if rig.before_write is not None:
-            await rig.before_write()
+        if rig.keeper is not None:
+            await rig.keeper.before_write()
         spool = agent.files.new_output(CHECK)
         command = Command(
             due.command,

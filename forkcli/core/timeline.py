@@ -128,6 +128,8 @@ class Timeline:
             case e.Merge(outcome=outcome):
                 if outcome == "merged":
                     self._deed(seq - 1)
+            case e.Checked(what="until"):  # a command of the user's among files that the agent wrote
+                self._deed(seq - 1)
             case e.Message(sender=sender, job=job):
                 self._job(job or sender, over=True)
             case e.Prompt():

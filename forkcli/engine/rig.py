@@ -1,7 +1,7 @@
 """What a turn works with, put together by `app.py` and handed down as one value."""
 
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -115,7 +115,6 @@ class Rig:
     spent: Spent = field(default_factory=Spent)
     clock: Callable[[], float] = time.monotonic
     gate: Gate | None = None  # of a fork: what its first request waits for
-    before_write: Callable[[], Awaitable[None]] | None = None  # of a fork: what its first writing call waits for
     check: "Check | None" = None  # the outside check of a turn that is done, where there is one
     keeper: Keeper | None = None  # None where files are not kept in snapshots
     fleet: "FleetPort | None" = None  # the children of all agents; None where none can be started

@@ -98,19 +98,11 @@ async def _run(agent: Agent, rig: Rig, call: Block) -> None:
         agent.record(_said(call, _readable(error), is_error=True))
         return
     if tool.name not in AGENT_TOOLS:  # an order to fork is its own record
-        if not tool.only_reads(args):
-            await _noted(rig)
+        if rig.keeper is not None and not tool.only_reads(args):
+            await rig.keeper.before_write()  # who is stopped here has not started the call
         agent.record(ToolStart(CallId(call["id"]), tool.name), sync=not tool.only_reads(args))
     agent.emit(CallStarted(agent.id, call))
     await _carry_out(agent, rig, tool, call, args)
-
-
-async def _noted(rig: Rig) -> None:
-    """Until it is noted what the files are, before they are changed. Who is stopped here has not started the call."""
-    if rig.before_write is not None:
-        await rig.before_write()
-    if rig.keeper is not None:
-        await rig.keeper.before_write()
 
 
 async def _carry_out(agent: Agent, rig: Rig, tool: Tool, call: Block, args: Block) -> None:
