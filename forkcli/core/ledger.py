@@ -148,6 +148,8 @@ class _Book:
                 self.talk.append(Talk("ran", text.removeprefix(e.RAN)))
             case e.Interrupt(by="user"):
                 self.talk.append(Talk("stopped", ""))
+            case e.Checked(what="review", sender=sender, text=text) if text:
+                self.messages.append(Sent(sender, "", text))
             case e.Approval():
                 self.approvals.append(body)
             case e.ModelChange():
@@ -160,9 +162,10 @@ class _Book:
         match body:
             case e.ToolResult():
                 self._result(body)
-            case e.Fork(children=children):
-                for child in children:
-                    self.agents.setdefault(child.agent, Started(child.agent, child.task))
+            case e.Checked(what="until", subject=command, exit_code=code, round=number):
+                self._ran(Ran(command, code, f"the user's check of your work, round {number}"))
+            case e.Fork() | e.Spawn():
+                self._ordered(body)
             case e.Report(agent=agent):
                 known = self._started(agent)
                 if known.report is None:
@@ -174,6 +177,12 @@ class _Book:
                     self.wrote.update(dict.fromkeys(paths))
             case _:
                 pass
+
+    def _ordered(self, order: e.Order) -> None:
+        if isinstance(order, e.Spawn) and order.onboarded is not None:
+            self.agents.setdefault(order.onboarded, Started(order.onboarded, f"to be told, and to ask: {order.brief}"))
+        for child in order.children:
+            self.agents.setdefault(child.agent, Started(child.agent, child.task))
 
     def _started(self, agent: AgentId) -> Started:
         """What is known of an agent; it may have been started before the checkpoint."""

@@ -1,5 +1,7 @@
 """The ledger of a rewind: all that happened after a checkpoint, whatever branch it was on."""
 
+from dataclasses import replace
+
 from core.build import AGENT, answer, entries, prompt, result, seal, tool_use
 from core.ledger_kit import F1, F2, F3, FOLDER, SPENT, back, book, done, ran, text
 from core.test_any_history import BODIES
@@ -59,6 +61,18 @@ def test_commands_are_told_with_how_they_ended_and_the_newest_run_of_the_same_on
         "- `ls -l`: exit 0",
         "- `curl x`: Not run: the user refused network for this command.",
         "- `pytest -q`: exit 0, 2 times",
+    ]
+
+
+def test_checks_of_the_users_are_told_with_what_they_came_to() -> None:
+    failed = e.Checked("until", "make test", passed=False, round=1, rounds=5, text="1 failed", exit_code=2)
+    found = e.Checked("review", "speed", passed=False, round=1, rounds=2, text="It is slow.", sender="s2")
+    lines = text(failed, replace(failed, passed=True, round=2, exit_code=0, text=""), found, replace(found, text=""))
+    assert lines.splitlines()[1:-1] == [
+        "Commands that ran, the newest last:",
+        "- `make test`: exit 0, the user's check of your work, round 2, 2 times",
+        "Messages between agents:",
+        "- from s2: It is slow.",
     ]
 
 
@@ -124,6 +138,18 @@ def test_forks_are_told_with_what_they_came_to() -> None:
         "  failed, 1 step, reported: No key.",
     ]
     assert ledger_told(book(order), FOLDER).count("no report of it is on record") == 2
+
+
+def test_spawned_agents_are_told_like_forks_and_the_one_that_asks_for_all_with_its_brief() -> None:
+    order = e.Spawn("The parser is slow.", (e.Child(F2, "profile it"),), Seq(4), onboarded=AgentId("s1"))
+    assert text(order).splitlines()[1:-1] == [
+        "Agents that you started:",
+        "- s1: to be told, and to ask: The parser is slow.",
+        "  no report of it is on record",
+        "- f2: profile it",
+        "  no report of it is on record",
+    ]
+    assert "s1" not in text(replace(order, onboarded=None))
 
 
 def test_messages_between_agents_questions_and_permissions_are_told() -> None:
