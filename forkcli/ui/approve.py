@@ -25,6 +25,7 @@ QUIET_S = 0.3  # time without a key before an answer is taken
 HUSH_S = 0.5
 LONG_LINES = 20  # a command of more lines is said to be long
 PADDING = 24  # blanks in a row that are pointed out
+STOPS = frozenset({"escape", "c-c", "<sigint>"})  # keys that say no, and stop
 
 _WHAT = {
     "net": "wants to run a command with network access",
@@ -91,12 +92,15 @@ def _names(chars: list[str]) -> str:
 class Approval:
     """The panel that takes the answer."""
 
-    def __init__(self, question: Question, look: Look, clock: Callable[[], float]) -> None:
+    def __init__(self, question: Question, look: Look, clock: Callable[[], float], *, other: bool = False) -> None:
+        """`other` says that another agent asks than the one the screen is on."""
         self._question = question
+        self._other = other
         self._look = look
         self._clock = clock
         self._quiet_from = clock()
         self.answer: Answer | None = None
+        self.stops = False  # the answer is no, and the agent is to stop
 
     @property
     def done(self) -> bool:
@@ -118,33 +122,38 @@ class Approval:
         self._quiet_from = self._clock()
 
     def key(self, name: str) -> None:
-        """`y` and `a` allow, any other key that a person pressed does not."""
+        """`y` and `a` allow, any other key that a person pressed does not; those that stop things stop the agent."""
         if name in NO_KEYS or self.done:
             return
         self.answer = "once" if name == "y" else "always" if name == "a" else "no"
+        self.stops = name in STOPS
 
     def listing(self) -> list[Text]:
         """The keys, to be followed by Enter."""
-        return [*self.lines(0), Text("(and then enter)", FAINT)]
+        return [*self._warnings(), self._keys("anything else"), Text("(and then enter)", FAINT)]
 
     def line(self, text: str) -> None:
         """`y` or `a` alone allow, any other line does not."""
         self.key(text.strip() if text.strip() in {"y", "a"} else "n")
 
-    def lines(self, height: int) -> list[Text]:
+    def lines(self, height: int, width: int) -> list[Text]:
         """The keys; and, where the command may be out of sight, how long it is."""
-        del height
-        out = []
+        del height, width
+        whom = f", and stop {one_line(self._question.agent, 12)}" if self._other else ", and stop"
+        return [*self._warnings(), self._keys("any other key", ("esc", BAD), (f" no{whom}   ", STRONG))]
+
+    def _warnings(self) -> list[Text]:
         lines = self._question.command.count("\n") + 1
-        if lines > LONG_LINES:
-            note = f"the command has {count(lines, 'line')}: scroll up to read all of it"
-            notes = [note, *warnings(self._question.command)]
-            out += [Text.assemble((f"{self._look.warn} ", WARN), (text, WARN)) for text in notes]
+        if lines <= LONG_LINES:
+            return []
+        note = f"the command has {count(lines, 'line')}: scroll up to read all of it"
+        notes = [note, *warnings(self._question.command)]
+        return [Text.assemble((f"{self._look.warn} ", WARN), (text, WARN)) for text in notes]
+
+    def _keys(self, other: str, *more: tuple[str, str]) -> Text:
         style = STRONG if self.armed else FAINT
-        out.append(
-            Text.assemble(
-                ("Allow it?  ", style), ("y", GOOD), (" once   ", style), ("a", GOOD),
-                (" always, this very command   ", style), ("any other key", BAD), (" no", style),
-            )
+        return Text.assemble(
+            ("Allow it?  ", style), ("y", GOOD), (" once   ", style), ("a", GOOD),
+            (" always, this very command   ", style), *((text, BAD if kind == BAD else style) for text, kind in more),
+            (other, BAD), (" no", style),
         )  # fmt: skip
-        return out

@@ -3,12 +3,9 @@
 from rich.text import Text
 
 from forkcli.ui.look import FAINT, STRONG, USER, Look
-from forkcli.ui.panel import NO_KEYS
+from forkcli.ui.panel import LEAVE, MOVES, NO_KEYS, clipped, moved, window
 from forkcli.ui.ports import Choice
 from forkcli.ui.sanitize import one_line
-
-_LEAVE = frozenset({"escape", "c-c", "c-d", "c-g", "<sigint>"})
-_MOVES = {"up": -1, "c-p": -1, "s-tab": -1, "down": 1, "c-n": 1, "c-i": 1, "pageup": -10, "pagedown": 10}
 
 
 class Picker:
@@ -41,45 +38,39 @@ class Picker:
         found = self._found()
         if name in NO_KEYS:
             return
-        if name in _LEAVE:
+        if name in LEAVE:
             self.done = True
         elif name == "c-m":
             if found:
                 self.picked = found[self._index][0]
                 self.done = True
-        elif name in _MOVES and found:
-            step = _MOVES[name]
-            at = self._index + step
-            self._index = at % len(found) if abs(step) == 1 else min(max(at, 0), len(found) - 1)
+        elif name in MOVES:
+            self._index = moved(self._index, name, len(found))
         elif name in {"c-h", "delete"}:
             self._filter, self._index = self._filter[:-1], 0
         elif len(name) == 1 and name.isprintable():
             self._filter, self._index = self._filter + name, 0
 
-    def lines(self, height: int) -> list[Text]:
+    def lines(self, height: int, width: int) -> list[Text]:
         """The title, the items around the chosen one, and the keys."""
+        del width
         found = self._found()
-        room = max(1, min(height - 2, len(found)))
-        start = min(max(0, self._index - room // 2), max(0, len(found) - room))
+        start, end = window(self._index, len(found), max(1, height - 2))
         hint = f"{self._look.sep}{one_line(self._filter, 40)}" if self._filter else ""
-        out = [Text.assemble((one_line(self._choice.title, 100), STRONG), (hint, USER), no_wrap=True)]
+        out = [Text.assemble((one_line(self._choice.title, 100), STRONG), (hint, USER))]
         wide = min(40, max((len(one_line(item[1])) for item in found), default=0))
-        for at, (key, label, detail) in enumerate(found[start : start + room], start):
+        for at, (key, label, detail) in enumerate(found[start:end], start):
             chosen, current = at == self._index, key == self._choice.current
             sign = f"{self._look.user} " if chosen else "  "
             mark = f" {self._look.good}" if current else "  "
-            line = Text.assemble(
-                (sign, USER), (f"{one_line(label):<{wide}}", USER if chosen else ""), mark, no_wrap=True
-            )
+            line = Text.assemble((sign, USER), (f"{one_line(label):<{wide}}", USER if chosen else ""), mark)
             line.append(f" {one_line(detail)}", FAINT)
             out.append(line)
         if not found:
             out.append(Text("  nothing matches", FAINT))
-        more = f"{self._index + 1} of {len(found)}{self._look.sep}" if len(found) > room else ""
-        out.append(
-            Text(f"  {more}type to narrow{self._look.sep}enter picks{self._look.sep}esc leaves", FAINT, no_wrap=True)
-        )
-        return out
+        more = f"{self._index + 1} of {len(found)}{self._look.sep}" if len(found) > end - start else ""
+        out.append(Text(f"  {more}type to narrow{self._look.sep}enter picks{self._look.sep}esc leaves", FAINT))
+        return clipped(out)
 
     def listing(self) -> list[Text]:
         """The items with numbers."""

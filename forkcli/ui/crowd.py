@@ -72,6 +72,11 @@ class Crowd:
         """The screen is on this agent now."""
         self._members.pop(agent, None)
 
+    def doing(self, agent: str) -> str:
+        """What one of them does right now, and since when it works; empty for one that does not."""
+        member = self._members.get(agent)
+        return f"{member.doing}{self._look.sep}{seconds(self._clock() - member.since)}" if member else ""
+
     def lines(self, spin: str) -> list[Text]:
         """A line for each at work, the oldest first; beyond twelve only their number."""
         members = list(self._members.items())

@@ -15,7 +15,7 @@ from forkcli.core import events as ev
 from forkcli.core.check_entries import CHECK, Checked
 from forkcli.core.messages import Block, calls_of, text_of
 from forkcli.ui.blocks import BlockSplitter, MarkdownBlock
-from forkcli.ui.calls import finished, running
+from forkcli.ui.calls import finished, running, title
 from forkcli.ui.entries import failure_text, item_of, warned
 from forkcli.ui.figures import count, dollars, seconds, share, tokens
 from forkcli.ui.item import Item
@@ -238,6 +238,15 @@ class Feed:
         return self._look.sep.join(parts)
 
     # --- what is unfinished ---
+
+    @property
+    def doing(self) -> str:
+        """What the agent does right now, in a few words; empty while no turn runs."""
+        if self._turn is None:
+            return ""
+        for call in self._calls.values():
+            return one_line(title(call.block, self._look)[0].plain, 60)
+        return self._phase or "working"
 
     @property
     def streaming(self) -> str:

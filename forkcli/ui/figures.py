@@ -1,5 +1,7 @@
 """Figures as people read them: short, with a unit, never with more digits than they mean."""
 
+from datetime import datetime
+
 
 def seconds(value: float) -> str:
     """A duration: `3 ms`, `1.2 s`, `48 s`, `3 min 05 s`, `2 h 10 min`."""
@@ -40,3 +42,12 @@ def share(value: float) -> str:
 def count(number: int, noun: str) -> str:
     """`1 line`, `2 lines`, `1,204 lines`."""
     return f"{number:,} {noun}" + ("" if number == 1 else "s")
+
+
+def local_time(at: str, now: datetime) -> str:
+    """A time (UTC, ISO 8601) in the zone of `now`: `18:42` of the same day, else `11-21 18:42`; empty if it is none."""
+    try:
+        when = datetime.fromisoformat(at).astimezone(now.tzinfo)
+    except (ValueError, OverflowError):
+        return ""
+    return f"{when:%H:%M}" if when.date() == now.date() else f"{when:%m-%d %H:%M}"

@@ -47,6 +47,16 @@ class Desk(Protocol):
 class Front(Protocol):
     """Where lines are typed and items are shown."""
 
+    @property
+    def draws(self) -> bool:
+        """Whether it shows what is live, again and again."""
+        ...
+
+    @property
+    def echoes(self) -> bool:
+        """Whether what the user types stays on the terminal as it was typed."""
+        ...
+
     def write(self, items: Sequence[Item]) -> None:
         """Print items, above the input line if there is one."""
         ...

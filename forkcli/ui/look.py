@@ -35,6 +35,8 @@ class Look:
     dot: str = "·"
     more: str = "…"
     minus: str = "−"
+    back: str = "↶"
+    right: str = "→"
     spin: str = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
     unicode: bool = True
 
@@ -46,7 +48,8 @@ class Look:
 
 ASCII = {
     "good": "+", "bad": "x", "stop": "#", "warn": "!", "agent": "*", "user": ">", "steer": "->", "bar": "|",
-    "wrap": ":", "dot": "-", "more": "...", "minus": "-", "spin": "|/-\\",
+    "wrap": ":", "dot": "-", "more": "...", "minus": "-",
+    "back": "<-", "right": "->", "spin": "|/-\\",
 }  # fmt: skip
 
 

@@ -40,6 +40,13 @@ class Plain:
         self._at_prompt = False
         self._ended = False  # no more input can come
 
+    draws = False
+
+    @property
+    def echoes(self) -> bool:
+        """A terminal shows what is typed on it."""
+        return self._source.isatty()
+
     def write(self, items: Sequence[Item]) -> None:
         """Print items."""
         if self._at_prompt:
@@ -145,6 +152,8 @@ class Plain:
             self._panel.line(text)
             if self._panel.done:
                 self._answered.set()
+            else:
+                self._show(self._panel.listing())
 
     def _interrupt(self) -> None:
         now = asyncio.get_running_loop().time()

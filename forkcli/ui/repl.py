@@ -21,19 +21,19 @@ from forkcli.core import entries as e
 from forkcli.core import events as ev
 from forkcli.errors import ForkError, Kind
 from forkcli.ui.approve import Approval, question_item
-from forkcli.ui.choice import Picker
 from forkcli.ui.console import Line, Paper
-from forkcli.ui.entries import error_item, warned
+from forkcli.ui.dialogue import Dialogue
+from forkcli.ui.entries import error_item
 from forkcli.ui.errand import Errand
 from forkcli.ui.greeting import greeting
 from forkcli.ui.item import Item
 from forkcli.ui.line import PromptLine, ShellLine, SlashLine, find, parse
 from forkcli.ui.look import FAINT, WARN, look_of
 from forkcli.ui.markdown import warm_up
-from forkcli.ui.panel import Panel
-from forkcli.ui.ports import Answer, Choice, Driver, Pager, Past, Question, Quit, Refill, Shown, Slash
+from forkcli.ui.ports import Answer, Driver, Question, Slash
+from forkcli.ui.presenter import Presenter
 from forkcli.ui.sanitize import one_line
-from forkcli.ui.shown import item_of_shown, shell_item
+from forkcli.ui.shown import shell_item
 from forkcli.ui.stage import Stage
 from forkcli.ui.status import status_line
 from forkcli.ui.terminal import open_front
@@ -64,13 +64,15 @@ class Repl:
         self._look = look_of(environment, encoding)
         self._paper = Paper(self._look.colours)
         self._stage = Stage(self._look, clock)
-        self._asking = asyncio.Lock()
         self._turn: asyncio.Task[None] | None = None
         self._errand: asyncio.Task[None] | None = None
         self._code = 0
         self._accepted = False  # the prompt of the running turn is on disk
         self._ended = "done"  # how the last turn ended
+        self._echoed: list[str] = []  # typed texts that stand on the terminal already, and are not in a history yet
         self._front = open_front(self, self._look, environment, history_path, source, output)
+        self._dialogue = Dialogue(self._front, self._stage.ask)
+        self._presenter = Presenter(driver.slashes, self._front, self._stage, self._dialogue, self._look, clock)
 
     # --- what app calls ----------------------------------------------------------------------------------------------
 
@@ -98,17 +100,18 @@ class Repl:
         if isinstance(event, ev.TurnEnded) and event.agent == self._stage.shown_agent:
             self._ended = event.status
         items = self._stage.on(event)
-        if items and not _is_own(event):
+        if items and not _is_own(event) and not self._is_echo(event):
             self._front.write(items)
         self._front.refresh()
 
     async def answer(self, question: Question) -> Answer:
         """Ask the user; one question at a time."""
-        async with self._asking:
-            self._front.write([question_item(question, self._look)])
-            panel = Approval(question, self._look, self._clock)
-            await self._ask(panel)
-            return panel.answer or "no"
+        other = question.agent != self._stage.shown_agent
+        panel = Approval(question, self._look, self._clock, other=other)
+        await self._dialogue.ask(panel, [question_item(question, self._look)])
+        if panel.stops:
+            asyncio.get_running_loop().call_soon(self._stop_asker, question.agent)
+        return panel.answer or "no"
 
     def quit(self) -> None:
         """End the REPL, as `/quit` does."""
@@ -116,7 +119,7 @@ class Repl:
 
     def show_past(self, entries: Sequence[e.Entry], agent: str = "main") -> None:
         """Show what happened before."""
-        self._front.write(self._stage.past(entries, agent))
+        self._presenter.past(entries, agent)
 
     # --- what the front calls ----------------------------------------------------------------------------------------
 
@@ -128,6 +131,8 @@ class Repl:
     def submit(self, text: str, *, later: bool) -> None:
         """A line was sent."""
         line = parse(text)
+        if self._front.echoes:
+            self._echoed.append(text)
         running = self._turn is not None or self._driver.status().running
         if later and (running or self._errand is not None):
             self._stage.pending.queue(text)
@@ -150,11 +155,11 @@ class Repl:
         return True
 
     def twice_escape(self) -> bool:
-        """Open `/rewind`, where there is such a command."""
+        """Open `/rewind`, where there is such a command; forks may be at work meanwhile."""
         rewind = next((slash for slash in self._driver.slashes() if slash.name == "rewind"), None)
-        if rewind is None or self.busy:
+        if rewind is None or self._turn is not None or self._errand is not None:
             return False
-        self._start_errand("/rewind", self._slash(rewind, ""))
+        self._start_errand("/rewind", self._presenter.run(rewind, ""))
         return True
 
     def take_back(self) -> str | None:
@@ -200,8 +205,9 @@ class Repl:
                     self._front.refill(text)
                     return
                 words = f"/{slash.name} {rest}".rstrip()
-                self._front.write([Item(Text(f"{self._look.user} {one_line(words)}", FAINT))])
-                self._start_errand(words, self._slash(slash, rest))
+                if not self._was_echoed(text):
+                    self._front.write([Item(Text(f"{self._look.user} {one_line(words)}", FAINT))])
+                self._start_errand(words, self._presenter.run(slash, rest))
 
     def _steer(self, text: str) -> None:
         try:
@@ -269,54 +275,37 @@ class Repl:
         end = await self._driver.shell(command, errand.output if errand else lambda _: None)
         self._front.write([shell_item(command, end, self._look)])
 
-    async def _slash(self, slash: Slash, rest: str) -> None:
-        shown = await slash.run(rest)
-        while isinstance(shown, Choice):
-            if shown.about is not None:
-                await self._show(shown.about)
-            picked = await self._pick(shown)
-            if picked is None:
-                return
-            shown = await slash.run(picked)
-        if shown is not None:
-            await self._show(shown)
-
-    async def _pick(self, choice: Choice) -> str | None:
-        async with self._asking:
-            panel = Picker(choice, self._look)
-            await self._ask(panel)
-            return panel.picked
-
-    async def _ask(self, panel: Panel) -> None:
-        self._stage.asking = True
-        try:
-            await self._front.ask(panel)
-        finally:
-            self._stage.asking = False
-
-    async def _show(self, shown: Shown) -> None:
-        match shown:
-            case Quit():
-                self._front.quit()
-            case Pager(title=title, text=text):
-                await self._front.page(title, text)
-            case Past(entries=entries, agent=agent):
-                self._stage.shown_agent = agent
-                self.show_past(entries, agent)
-            case Refill(text=text, note=note):
-                if note:
-                    self._front.write([warned(note, self._look)])
-                self._front.refill(text)
-            case _:
-                item = item_of_shown(shown, self._look)
-                self._front.write([item] if item else [])
-
     def _failed(self, error: ForkError) -> None:
         """Say what went wrong; where nothing can be saved any more, end."""
         self._front.write([error_item(error, self._look)])
         if error.kind is Kind.STORAGE:
             self._code = error.exit_code
             self._front.quit()
+
+    def _stop_asker(self, agent: str) -> None:
+        """The user said no to an agent and wants it to stop."""
+        if agent == self._stage.shown_agent:
+            self._driver.stop()
+        else:
+            self._watched(self._stop_other(agent))
+
+    async def _stop_other(self, agent: str) -> None:
+        try:
+            await self._presenter.run(find(self._driver.slashes(), "stop"), agent)
+        except ForkError as error:
+            self._failed(error)
+
+    def _is_echo(self, event: ev.Event) -> bool:
+        """Whether it is a prompt that stands on the terminal as it was typed."""
+        match event:
+            case ev.Appended(entry=e.Entry(body=e.Prompt(text=text))):
+                return self._was_echoed(text)
+        return False
+
+    def _was_echoed(self, text: str) -> bool:
+        found = text in self._echoed
+        self._echoed.clear()
+        return found
 
     # --- the end -----------------------------------------------------------------------------------------------------
 

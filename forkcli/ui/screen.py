@@ -99,6 +99,9 @@ class Screen:
 
     # --- the front ---------------------------------------------------------------------------------------------------
 
+    draws = True
+    echoes = False  # the input line is erased when it is sent
+
     def write(self, items: Sequence[Item]) -> None:
         """Print items above the input line."""
         self._pending.extend(items)
@@ -203,7 +206,7 @@ class Screen:
         width, rows = max(1, size.columns - 1), size.rows
         state = self._buffer.complete_state
         menu = self._shown(menu_lines(state, self._look), width) if state and state.completions else []
-        panel = self._shown(self._panel.lines(max(3, rows - 6)), width) if self._panel else []
+        panel = self._shown(self._panel.lines(max(3, rows - 6), width), width) if self._panel else []
         room = rows - len(menu) - len(panel) - max(1, rows // 3) - 4
         spin = self._look.spin[int(self._clock() / FRAME_S) % len(self._look.spin)]
         live = self._desk.live(width, max(0, room), spin)
@@ -225,7 +228,8 @@ class Screen:
     @property
     def panel_takes_keys(self) -> bool:
         """Whether keys are for the panel, or for nobody because it has just been answered."""
-        return self._clock() < self._hush_until or (self._panel is not None and self._panel.armed)
+        panel = self._panel if self._panel is not None and not self._panel.done else None
+        return self._clock() < self._hush_until or (panel is not None and panel.armed)
 
     def panel_key(self, name: str) -> None:
         """A key while the panel takes them."""
@@ -276,11 +280,15 @@ class Screen:
         self._buffer.insert_text("\n")
 
     def escape(self) -> None:
-        """Esc: leave the completions, stop what runs, or, twice, rewind or empty the line."""
+        """Esc: leave the completions, or stop what runs; twice: empty the line, or rewind on an empty one."""
         if self._buffer.complete_state:
             self._buffer.cancel_completion()
-        elif not self._desk.stop() and self._twice("escape") and not self._desk.twice_escape():
-            self._empty()
+        elif not self._desk.stop() and self._twice("escape"):
+            self._pressed.clear()
+            if self._buffer.text:
+                self._empty()
+            else:
+                self._desk.twice_escape()
 
     def interrupt(self) -> None:
         """Ctrl-C: empty the line, else stop what runs; twice: quit."""
@@ -343,4 +351,6 @@ class Screen:
     def _hint(self) -> Text | None:
         if "c-c" in self._pressed and not self._buffer.text:
             return Text("ctrl-c again quits", FAINT)
+        if "escape" in self._pressed and self._panel is None:
+            return Text("esc again empties the line" if self._buffer.text else "esc again: go back", FAINT)
         return None

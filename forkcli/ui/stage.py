@@ -31,6 +31,7 @@ class Stage:
         self.errand: Errand | None = None
         self.shown_agent = "main"
         self.asking = False  # the user is asked something
+        self.boarding = False  # the live board is there, which shows all agents
         self._look = look
         self._clock = clock
         self._paper = Paper(look.colours)
@@ -38,6 +39,14 @@ class Stage:
         self._crowd = Crowd(look, clock)
         self._named: str | None = None  # whose name was printed last
         self._streaming: tuple[str, int, list[Line]] = ("", 0, [])
+
+    def ask(self, asking: bool) -> None:
+        """Whether the user is asked something now."""
+        self.asking = asking
+
+    def doing(self, agent: str) -> str:
+        """What an agent does right now, in a few words; empty where nothing is known of it."""
+        return self._feed(agent).doing if agent == self.shown_agent else self._crowd.doing(agent)
 
     @property
     def busy(self) -> bool:
@@ -69,7 +78,7 @@ class Stage:
         rows = self._streamed(feed.streaming, width)
         thoughts = self._folded(feed.thought, width)
         under += feed.live(spin, asking=self.asking)
-        under += self._crowd.lines(spin)
+        under += [] if self.boarding else self._crowd.lines(spin)
         if self.errand is not None and not self.asking:
             under += self.errand.lines(self._clock(), self._look, spin)
         under += self.pending.lines(self._look, running=self.busy)

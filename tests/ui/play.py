@@ -5,12 +5,15 @@ import sys
 import tempfile
 from pathlib import Path
 
+from rewind_kit import ROWS, VIEW, FakeRewinder
 from ui_fakes import MAIN, Ask, FakeDriver, answer, appended, call, delta, result, slash
 
 from forkcli.core import entries as e
 from forkcli.core import events as ev
-from forkcli.ui.ports import Choice, Diff, MarkdownText, Pager, Quit, Slash, Table
+from forkcli.ui.fleetview import Board
+from forkcli.ui.ports import Choice, Diff, Lines, MarkdownText, Pager, Quit, Slash, Table
 from forkcli.ui.repl import Repl
+from forkcli.ui.rewindable import Rewindables
 
 DIFF = """--- a/src/cart.py
 +++ b/src/cart.py
@@ -102,6 +105,9 @@ def commands() -> list[Slash]:
         slash("diff", Diff(DIFF)),
         slash("cost", costs),
         slash("history", Pager("history", "\n".join(f"line {n}" for n in range(500)))),
+        slash("rewind", Rewindables(FakeRewinder(), ROWS), "[N]"),
+        slash("agents", Board(lambda: VIEW)),
+        slash("stop", Lines("f1 is stopped.")),
         slash("quit", Quit()),
     ]
 

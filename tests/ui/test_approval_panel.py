@@ -72,7 +72,7 @@ def test_every_line_of_a_long_command_is_shown() -> None:
     command = "\n".join(f"echo {n} " + "x" * 70 for n in range(300))
     rows = "\n".join(asked(command))
     assert all(f"echo {n} x" in rows for n in range(300))
-    lines = "\n".join(line.plain for line in Approval(Ask(MAIN, "net", command), Look(), Clock()).lines(5))
+    lines = "\n".join(line.plain for line in Approval(Ask(MAIN, "net", command), Look(), Clock()).lines(5, 80))
     assert "300 lines" in lines
 
 

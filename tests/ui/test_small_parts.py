@@ -246,8 +246,8 @@ def test_what_a_paste_holds_is_never_expanded_itself(before: str, text: str) -> 
 
 def test_typing_narrows_a_choice() -> None:
     picker = Picker(Choice("Pick", tuple((f"k{n}", f"item {n}", "") for n in range(100)), "k50"), Look())
-    assert any(line.plain.startswith("› item 50") for line in picker.lines(10))
-    assert len(picker.lines(10)) == 10
+    assert any(line.plain.startswith("› item 50") for line in picker.lines(10, 80))
+    assert len(picker.lines(10, 80)) == 10
     for key in "item 42":
         picker.key(key)
     picker.key("c-m")
@@ -259,7 +259,7 @@ def test_a_choice_without_a_match_picks_nothing() -> None:
     for key in ("z", "up", "c-m"):
         picker.key(key)
     assert not picker.done
-    assert "nothing matches" in picker.lines(5)[1].plain
+    assert "nothing matches" in picker.lines(5, 80)[1].plain
     picker.key("c-h")
     picker.key("c-m")
     assert picker.picked == "a"

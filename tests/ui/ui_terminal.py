@@ -102,5 +102,5 @@ async def session(
             yield here
         finally:
             if not here.task.done():
-                here.type("\x03\x03")
+                here.type("\x03\x03\x03")  # out of a panel, and then twice
                 await here.end()
