@@ -36,6 +36,8 @@ def title(call: Block, look: Look) -> list[Text]:
         return [Text.assemble(("bash", STRONG), " stop ", one_line(given["stop"], 40))]
     if name == "fork" and isinstance(given.get("tasks"), list):
         return [Text.assemble(("fork", STRONG), f" into {len(given['tasks'])}")]
+    if name == "rewind":
+        return [Text.assemble(("rewind", STRONG), " to ", one_line(str(given.get("to", "?")), 12))]
     path = given.get("path")
     if isinstance(path, str):
         return [Text.assemble((one_line(name, 40), STRONG), " ", one_line(path), (_span(given), FAINT))]

@@ -32,7 +32,7 @@ def item_of(body: e.Body, look: Look) -> Item | None:
             return _spoken(body, look)
         case e.Approval():
             return _approval(body, look)
-        case e.Fork() | e.Spawn() | e.Report() | e.Merge():
+        case e.Fork() | e.Spawn() | e.Report() | e.Merge() | e.Rewind():
             return family_item(body, look)
         case Checked():
             return checked_item(body, look)

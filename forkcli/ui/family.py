@@ -1,4 +1,4 @@
-"""What a parent's history says of its children, as items: who was sent off with what, and what came back."""
+"""What an agent's history says of its family, its own past self included: who was sent off, and what came back."""
 
 from rich.console import Group, RenderableType
 from rich.text import Text
@@ -8,6 +8,7 @@ from forkcli.ui.figures import count, dollars, share
 from forkcli.ui.fold import hang
 from forkcli.ui.item import Item
 from forkcli.ui.look import BAD, FAINT, GOOD, STRONG, WARN, Look
+from forkcli.ui.rewound import rewound_item
 from forkcli.ui.sanitize import one_line, sanitize
 
 SHOWN_REPORT = 6  # lines of a report
@@ -21,7 +22,7 @@ _ASKS: dict[e.Interview, str] = {
 }
 
 
-def family_item(body: e.Order | e.Report | e.Merge, look: Look) -> Item | None:
+def family_item(body: e.Order | e.Report | e.Merge | e.Rewind, look: Look) -> Item | None:
     """How such an entry is shown."""
     match body:
         case e.Fork():
@@ -32,6 +33,8 @@ def family_item(body: e.Order | e.Report | e.Merge, look: Look) -> Item | None:
             return reported(body, look)
         case e.Merge():
             return merged(body, look)
+        case e.Rewind():
+            return rewound_item(body, look)
 
 
 def forked(fork: e.Fork, look: Look) -> Item:

@@ -176,12 +176,19 @@ class Feed:
             case Checked():
                 self._calls.pop(CHECK, None)
                 return self._one(body)
-            case e.Failure() | e.Interrupt():
-                if self._turn is not None:
-                    self._turn.told = True
+            case e.Failure() | e.Interrupt() | e.Rewind():
+                self._break(body)
                 return [*self._flush(), *self._one(body)]
             case _:
                 return self._one(body)
+
+    def _break(self, body: e.Failure | e.Interrupt | e.Rewind) -> None:
+        """What was on its way is over: the turn has said how it ends, or it goes on without the calls it left."""
+        if isinstance(body, e.Rewind):
+            self._calls.clear()
+            self._blocks.clear()
+        elif self._turn is not None:
+            self._turn.told = True
 
     def _one(self, body: e.Body) -> list[Item]:
         item = item_of(body, self._look)

@@ -100,7 +100,8 @@ class Presenter:
         """The end of the conversation as it stands now, what was done and how to undo it; the prompt, to be changed."""
         if done.entries:
             self._stage.shown_agent = done.agent
-            items = self._stage.past(done.entries, done.agent)
+            own = isinstance(done.entries[-1].body, e.Rewind)  # is said in other words, its report was shown as it came
+            items = self._stage.past(done.entries[:-1] if own else done.entries, done.agent)
             if items:
                 self._front.write([Item(Tail(items, TAIL_ROWS, f"{self._look.more} the conversation before"))])
         words = Text(sanitize(done.note), STRONG)

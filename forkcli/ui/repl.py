@@ -329,8 +329,10 @@ class Repl:
 
 
 def _is_own(event: ev.Event) -> bool:
-    """Whether it tells of a `!` command, whose output this screen shows itself."""
+    """Whether it tells of a `!` command, or of a rewind by hand: what this screen shows itself."""
     match event:
+        case ev.Appended(entry=e.Entry(body=e.Rewind(by="user", report=""))):
+            return True
         case ev.Appended(entry=e.Entry(body=e.Notice(text=text))):
             return text.startswith(e.RAN)
     return False

@@ -83,7 +83,7 @@ class FakeRewinder:
         self.asked.append(("plan", to))
         return replace(self.planned, to=to)
 
-    async def rewind(self, order: RewindOrder) -> Rewound:
+    async def rewind(self, order: RewindOrder | None) -> Rewound:
         self.asked.append(order)
         return self.done
 

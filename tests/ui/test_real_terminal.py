@@ -185,6 +185,7 @@ def test_a_dumb_terminal_gets_plain_lines(tmp_path: Path) -> None:
             here.read(0.05)
         here.type("y\n")
         here.see("you allowed it with network, once", "Answer to ask")
+        assert here.text.count("› ask") == 1
         assert b"\x1b" not in here.raw
         here.type("\x04")
         assert here.end() == 0

@@ -1,0 +1,51 @@
+"""A rewind as an item of the scrollback: who went back, to where, what that did to the files, and the report."""
+
+from rich.console import Group
+from rich.text import Text
+
+from forkcli.core import entries as e
+from forkcli.ui.figures import count
+from forkcli.ui.fold import hang
+from forkcli.ui.item import Item
+from forkcli.ui.look import FAINT, STRONG, USER, WARN, Look
+from forkcli.ui.sanitize import one_line, sanitize
+
+SHOWN_REPORT = 12  # lines
+SHOWN_PATHS = 8
+
+_WHO = {
+    "user": "you went back to",
+    "agent": "went back to",
+    "fork": "the context was full: went back to",
+}
+
+
+def rewound_item(rewind: e.Rewind, look: Look) -> Item:
+    """How a rewind is shown."""
+    place = f"{rewind.to}" if rewind.to else "the beginning"
+    head = Text.assemble((f"{_WHO[rewind.by]} {place}", STRONG))
+    if rewind.report and rewind.abandoned is not None:
+        head.append(f", with a report; what is left behind is {one_line(rewind.abandoned, 12)}", FAINT)
+    elif rewind.report:
+        head.append(", with a report", FAINT)
+    elif rewind.by == "fork":
+        head.append("; no report could be had, and what was said since has left the context", WARN)
+    head.append(f"{look.sep}{_files(rewind)}", FAINT)
+    lines = [line for line in sanitize(rewind.report).split("\n") if line.strip()]
+    rows = [hang("  ", line) for line in lines[:SHOWN_REPORT]]
+    if len(lines) > SHOWN_REPORT:
+        rows.append(hang("  ", Text(f"{look.more} {count(len(lines) - SHOWN_REPORT, 'more line')}", FAINT)))
+    if rewind.let_go:
+        names = ", ".join(one_line(name, 12) for name in rewind.let_go[:SHOWN_PATHS])
+        rows.append(hang("  ", Text(f"at work on their own from here: {names}", FAINT)))
+    return Item(Group(hang(Text(f"{look.back} ", USER), head), *rows))
+
+
+def _files(rewind: e.Rewind) -> str:
+    if rewind.files == "keep":
+        return "files as they are"
+    if not rewind.restored:
+        return "files as they were there already"
+    named = ", ".join(one_line(path, 60) for path in rewind.restored[:SHOWN_PATHS])
+    more = f" and {len(rewind.restored) - SHOWN_PATHS} more" if len(rewind.restored) > SHOWN_PATHS else ""
+    return f"{count(len(rewind.restored), 'file')} restored: {named}{more}"
