@@ -145,6 +145,10 @@ Session = Annotated[
 ]
 SessionWord = Annotated[str | None, typer.Argument(metavar="SESSION", help="A unique end will do.")]
 AgentWord = Annotated[str | None, typer.Argument(metavar="AGENT", help="main, f1, s2, …")]
+OfAgent = Annotated[str | None, typer.Option("--agent", metavar="ID", help="This agent instead of main.")]
+Files = Annotated[str, typer.Option("--files", metavar="keep|restore", help="What becomes of the files.")]
+Number = Annotated[str, typer.Argument(metavar="N", help="A checkpoint; of a prompt: rewind lands before it.")]
+Words = Annotated[str | None, typer.Argument(metavar="TEXT", help="The report; without it the agent writes it.")]
 Limit = Annotated[str | None, typer.Option("-n", "--limit", metavar="N", help="Only the newest N.")]
 
 
@@ -293,6 +297,44 @@ def tell(
     from forkcli import verbs
 
     return verbs.tell(_settings(ctx, cwd, verbose), session, agent, text, json=json)
+
+
+@app.command(add_help_option=False)
+def rewind(
+    ctx: typer.Context,
+    number: Number,
+    agent: OfAgent = None,
+    files: Files = "keep",
+    yes: Annotated[bool, typer.Option("--yes", help="Also replace files that you changed since.")] = False,
+    session: Session = None,
+    json: Json = False,
+    cwd: Cwd = None,
+    verbose: Verbose = False,
+    help_: Help = False,
+) -> int:
+    """Take a conversation back to N; prints the number that undoes it."""
+    from forkcli import verbs
+
+    return verbs.rewind(_settings(ctx, cwd, verbose), session, agent, number, files=files, yes=yes, json=json)
+
+
+@app.command(add_help_option=False)
+def report(
+    ctx: typer.Context,
+    number: Number,
+    text: Words = None,
+    agent: OfAgent = None,
+    files: Files = "keep",
+    session: Session = None,
+    json: Json = False,
+    cwd: Cwd = None,
+    verbose: Verbose = False,
+    help_: Help = False,
+) -> int:
+    """Take a conversation back to checkpoint N with a report of what came since."""
+    from forkcli import verbs
+
+    return verbs.report(_settings(ctx, cwd, verbose), session, agent, number, text or "", files=files, json=json)
 
 
 @app.command(add_help_option=False)

@@ -5,7 +5,7 @@ No verb's logic stands here, and nothing but the wanted data goes to stdout.
 
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from forkcli.config import Settings
 from forkcli.config_file import at_least
@@ -16,7 +16,12 @@ from forkcli.ui.figures import count
 from forkcli.ui.jsontext import json_text
 from forkcli.ui.sanitize import one_line, sanitize
 
+if TYPE_CHECKING:
+    from forkcli.app.abandoning import Files
+    from forkcli.app.backward import Back
+
 OK, FAILED = 0, 1
+LONGEST_NOTE = 2000
 STDIN_LIMIT = 4 << 20  # bytes of a message that is read from standard input
 
 
@@ -84,6 +89,37 @@ def tell(settings: Settings, session: str | None, agent: str, text: str, *, json
     view = verb(settings.project, session, agent, text)
     when = "at its next step" if view.running else "when the session goes on (`fork -c`)"
     return _print(view, json, lambda _width: f"{view.agent} of session {view.session} reads it {when}\n")
+
+
+def rewind(
+    settings: Settings, session: str | None, agent: str | None, number: str, *, files: str, yes: bool, json: bool
+) -> int:
+    """Take an agent back."""
+    from forkcli.app.backward import rewind as verb
+
+    return _back(verb(settings, session, agent, number, files=_files(files), replace_edited=yes), json)
+
+
+def report(
+    settings: Settings, session: str | None, agent: str | None, number: str, text: str, *, files: str, json: bool
+) -> int:
+    """Take an agent back, with a report."""
+    from forkcli.app.backward import report as verb
+
+    return _back(verb(settings, session, agent, number, text, files=_files(files)), json)
+
+
+def _back(back: "Back", json: bool) -> int:
+    """The number that takes it back on stdout, the rest beside it."""
+    sys.stderr.write(one_line(back.note, LONGEST_NOTE) + "\n")
+    return _print(back, json, lambda _width: f"{back.undo}\n")
+
+
+def _files(word: str) -> "Files":
+    match word:
+        case "keep" | "restore":
+            return word
+    raise ForkError(f"--files takes keep or restore, not {word!r}", kind=Kind.USAGE)
 
 
 def check(settings: Settings, session: str | None, *, json: bool) -> int:

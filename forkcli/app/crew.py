@@ -59,6 +59,7 @@ def fork_rig(around: Surroundings, agent: Agent, workspace: Workspace, parent: R
     rig = make_rig(around, agent, workspace)
     rig.spent, rig.fleet, rig.cwd, rig.tools = parent.spent, parent.fleet, parent.cwd, parent.tools
     rig.keeper = heir(parent.keeper, agent, rig)
+    rig.rewinder = parent.rewinder
     return rig
 
 

@@ -29,16 +29,21 @@ class NobodyToAsk:
 
 def build_model(settings: Settings) -> AnthropicModel:
     """The endpoint of the settings. Raises ForkError when it needs a key and there is none."""
-    model = AnthropicModel(
+    model = unasked_model(settings)
+    missing = model.key_error()
+    if missing is not None:
+        raise missing
+    return model
+
+
+def unasked_model(settings: Settings) -> AnthropicModel:
+    """The endpoint of the settings, for work that asks no model: it needs no key."""
+    return AnthropicModel(
         api_key=settings.api_key,
         auth_token=settings.auth_token,
         base_url=settings.base_url,
         idle_timeout_s=settings.idle_timeout_s,
     )
-    missing = model.key_error()
-    if missing is not None:
-        raise missing
-    return model
 
 
 def warm(model: AnthropicModel) -> threading.Thread:

@@ -3,12 +3,14 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from forkcli.app.abandoning import Abandoning
 from forkcli.app.crew import Surroundings, make_rig
 from forkcli.app.going_back import GoingBack
 from forkcli.app.keeping import FilesKeeper
 from forkcli.app.merging import Merging
 from forkcli.app.nursery import ForkNursery
 from forkcli.app.parts import line_one
+from forkcli.app.rewinding import Rewinding
 from forkcli.config import Settings
 from forkcli.core.entries import AccessChange, Body, Merge, ModelChange
 from forkcli.core.events import Warned
@@ -37,6 +39,7 @@ class Session:
     lock: SessionLock
     fleet: Fleet
     merging: Merging
+    rewinding: Rewinding
     opened: dict[AgentId, tuple[Agent, Rig]] = field(default_factory=dict)
 
     @property
@@ -107,8 +110,11 @@ def new_session(around: Surroundings) -> Session:
     return opened
 
 
-def resume_session(around: Surroundings, session: SessionId) -> Session:
-    """Go on with a session's root agent. Raises ForkError: damaged beyond use, held by another process."""
+def resume_session(around: Surroundings, session: SessionId, *, as_it_was: bool = False) -> Session:
+    """Go on with a session's root agent. Raises ForkError: damaged beyond use, held by another process.
+
+    `as_it_was`: the settings of this run are not put on record.
+    """
     lock = lock_session(around.scratch.check_session(session))
     try:
         files, history, damage = open_agent(around.scratch.agent_folder(session, MAIN))
@@ -118,7 +124,8 @@ def resume_session(around: Surroundings, session: SessionId) -> Session:
     opened = _joined(around, session, files, history, lock)
     for found in damage:
         around.emit(Warned(MAIN, f"line {found.line_no} of the history is damaged ({found.reason}); a copy is kept"))
-    _apply(around.settings, opened.agent)
+    if not as_it_was:
+        _apply(around.settings, opened.agent)
     return opened
 
 
@@ -130,10 +137,16 @@ def _joined(around: Surroundings, session: SessionId, files: AgentDir, history: 
     nursery = ForkNursery(around, session, merging)
     bounds = Bounds(around.settings.max_agents, around.settings.parallel)
     fleet = Fleet(nursery, run_turn, bounds, nursery.next_number(history))
-    rig.fleet = fleet
-    rig.keeper = FilesKeeper(merging, agent, rig)
+    rewinding = Rewinding(
+        Abandoning(around, session, fleet),
+        GoingBack(merging),
+        fleet,
+        around.settings.project,
+        around.scratch.prompt_file(session),
+    )
+    rig.fleet, rig.rewinder, rig.keeper = fleet, rewinding, FilesKeeper(merging, agent, rig)
     merging.mend(agent, rig)
-    return Session(around, session, agent, rig, lock, fleet, merging)
+    return Session(around, session, agent, rig, lock, fleet, merging, rewinding)
 
 
 def _apply(settings: Settings, agent: Agent) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
 from forkcli import __version__
+from forkcli.app import slashes_back
 from forkcli.app.driver import ReplDriver
 from forkcli.app.family import fork_conversation, fork_task, go, stop_agent
 from forkcli.app.initiating import accept, propose
@@ -297,6 +298,9 @@ TABLE: tuple[tuple[str, str, str, Handler], ...] = (
     ("merge", "AGENT", "bring the files of a fork that kept them into yours", _merge),
     ("tell", "AGENT TEXT", "leave a message for an agent", _tell),
     ("stop", "[AGENT]", "stop an agent; what it has is its report", _stop),
+    ("rewind", "[N]", "go back: conversation, files or both", slashes_back.rewind),
+    ("report", "[N [TEXT]]", "go back to N and hand what was learnt to the past self", slashes_back.report),
+    ("compact", "[FOCUS]", "go back to the first prompt with a report of all since", slashes_back.compact),
     ("context", "", "what fills the context", _context),
     ("cost", "", "tokens and dollars so far", _cost),
     ("history", "", "everything that happened, in a pager", _history),

@@ -1,6 +1,6 @@
 """Where an agent may go back to, and when it may not: from its history alone."""
 
-from forkcli.core.entries import Agent, Body, Checkpoint, Entry, Message, Prompt, Rewind, ToolResult
+from forkcli.core.entries import Agent, Body, Checkpoint, Entry, Message, Prompt, Rewind, Snapshot, ToolResult
 from forkcli.core.forking import STILL_RUNNING, answers_of
 from forkcli.core.history import History
 from forkcli.core.ids import AgentId, CallId, Seq
@@ -113,12 +113,28 @@ def _label(past: History) -> str:
     return line if len(line) <= 100 else line[:99] + "…"
 
 
-def found_abandoned(line_ones: list[Agent], agent: AgentId, call: CallId) -> AgentId | None:
-    """The agent that was made for this very call before a crash cut the rewind short."""
-    found = (one.agent for one in line_ones if one.kind == "abandoned" and (one.parent, one.call) == (agent, call))
-    return next(found, None)
-
-
 def own_rewinds(history: History) -> list[Entry]:
     """The rewinds of this agent, oldest first: each is undone by going back to the entry before it."""
     return [entry for entry in history.entries.own if isinstance(entry.body, Rewind)]
+
+
+def line(history: History) -> list[Entry]:
+    """The agent's own entries that lead to where the head stands, oldest first: without what rewinds left behind."""
+    before: dict[Seq, tuple[Seq, Entry]] = {}
+    head = history.first_seq
+    for entry in history.entries.own:
+        body = entry.body
+        goes = isinstance(body, Rewind) and (body.to == 0 or history.first_seq <= body.to < entry.seq)
+        before[entry.seq] = (body.to if isinstance(body, Rewind) and goes else head, entry)
+        head = entry.seq
+    found: list[Entry] = []
+    while head in before:
+        head, entry = before[head]
+        found.append(entry)
+    return found[::-1]
+
+
+def head_left(history: History, rewind: Entry) -> Seq:
+    """The entry where the head stood before a rewind: going back to it undoes the rewind."""
+    own = (entry for entry in reversed(history.entries.own) if entry.seq < rewind.seq)
+    return next((entry.seq for entry in own if not isinstance(entry.body, Snapshot)), history.first_seq)

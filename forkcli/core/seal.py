@@ -81,7 +81,8 @@ def sealed(calls: Sequence[tuple[str, ToolResult | None]], parts: Iterable[Part]
             case Notice(text=text):
                 blocks = _joined(blocks, f"<notice>{quoted(text)}{_NOTICE_END}")
             case Rewind(report="", told=told, to=to) if to:
-                blocks = _joined(blocks, told.strip()) if told.strip() else blocks
+                note = f"<notice>{quoted(told.strip())}{_NOTICE_END}"
+                blocks = _joined(blocks, note) if told.strip() else blocks
             case _:
                 blocks.extend(_said(part))
     return tuple(_joined(blocks, marker) if blocks and marker.strip() else blocks)

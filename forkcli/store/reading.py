@@ -52,6 +52,15 @@ def read_history(path: Path) -> HistoryRead:
         raise ForkError(f"cannot read `{path}`: {(error.strerror or str(error)).lower()}") from error
 
 
+def first_entry(path: Path) -> Entry | None:
+    """The first entry of a history, which says what the agent is; None if there is none that can be read."""
+    try:
+        with os.fdopen(open_private(path, os.O_RDONLY), "rb") as lines:
+            return decode(lines.readline(), 1)
+    except (OSError, DamagedLineError):
+        return None
+
+
 def read_lines(lines: Iterable[bytes]) -> HistoryRead:
     """The entries and the damage of a history's lines, each with its newline but perhaps the last."""
     reader = _Reader()

@@ -9,4 +9,16 @@ def test_the_page_about_the_command_line_is_what_help_prints() -> None:
 
 
 def test_help_names_every_verb_of_this_version() -> None:
-    assert verbs(help_of()) == ["demo", "init", "ls", "tree", "show", "tell", "check", "clean", "doctor"]
+    assert verbs(help_of()) == [
+        "demo",
+        "init",
+        "ls",
+        "tree",
+        "show",
+        "tell",
+        "rewind",
+        "report",
+        "check",
+        "clean",
+        "doctor",
+    ]

@@ -1,0 +1,165 @@
+"""Going back as a user of the agent in focus: `/rewind`, `/report`, `/compact` and the shell's verbs of these names.
+
+Fills `ui.rewindable.Rewinder`. The agent must be idle: what runs is stopped first.
+"""
+
+from dataclasses import dataclass, replace
+
+from forkcli.app.abandoning import Files
+from forkcli.app.rewinding import Rewinding, Way, conflict
+from forkcli.app.session import Session
+from forkcli.commands.rewindable import rewind_rows
+from forkcli.core.entries import Prompt
+from forkcli.core.file_plan import FilesPlan
+from forkcli.core.ids import AgentId, Seq
+from forkcli.core.rewinding import check_place, checkpoints, first_checkpoint, line
+from forkcli.engine.agent import Agent, Stop
+from forkcli.errors import ForkError, Kind
+from forkcli.ui.rewindable import PlannedFile, RewindOrder, RewindPlan, RewindRow, Rewound, RunningChild
+
+MOST_DIGITS = 9
+
+
+@dataclass(frozen=True, slots=True)
+class Wayback:
+    """The ways back of the agent in focus."""
+
+    session: Session
+
+    @property
+    def _rewinding(self) -> Rewinding:
+        return self.session.rewinding
+
+    def rows(self) -> tuple[RewindRow, ...]:
+        """Where one can go back to."""
+        return rewind_rows(self.session.agent.history)
+
+    def number(self, word: str) -> Seq:
+        """The number that the user names. Raises ForkError."""
+        if not (word.isascii() and word.isdigit()) or len(word) > MOST_DIGITS:
+            near = ", ".join(map(str, checkpoints(self.session.agent.history)[-8:])) or "none"
+            raise ForkError(f"{word!r} is no number of a checkpoint", f"checkpoints: {near}", kind=Kind.USAGE)
+        return Seq(int(word))
+
+    def place(self, word: str) -> Seq:
+        """The entry that the user names: of a prompt's number, the one before the prompt. Raises ForkError."""
+        number = self.number(word)
+        row = next((row for row in self.rows() if row.number == number), None)
+        to = row.to if row is not None else number
+        check_place(self.session.agent.history, to)
+        return to
+
+    # --- ui.rewindable.Rewinder -------------------------------------------------------------------------------------
+
+    async def files(self, to: Seq) -> tuple[str, ...]:
+        """Paths that differ now from what they were there."""
+        session = self.session
+        return await self._rewinding.files.changed_since(session.agent, session.rig, to)
+
+    async def plan(self, to: Seq) -> RewindPlan:
+        """What going back there would do."""
+        session = self.session
+        agent, history = session.agent, session.agent.history
+        check_place(history, to)
+        try:
+            files = await self._rewinding.files.preview(agent, session.rig, to)
+        except ForkError as error:
+            files = FilesPlan(to, unknown=error.sentence)
+        rows = [row for row in self.rows() if row.to == to]
+        where = f"before “{rows[0].preview[:60]}”" if rows and not rows[0].undo else f"checkpoint {to}"
+        running = session.fleet.running(agent)
+        return RewindPlan(
+            to,
+            where,
+            steps=sum(entry.seq > to for entry in line(history) if entry.seq in set(checkpoints(history))),
+            files=tuple(PlannedFile(one.path, one.since, one.added, one.removed, one.yours) for one in files.changes),
+            beyond=files.beyond,
+            no_files=files.unknown,
+            children=tuple(RunningChild(name, self._task(name)) for name in running),
+        )
+
+    async def rewind(self, order: RewindOrder) -> Rewound:
+        """Go back as the user decided. Raises ForkError."""
+        session = self.session
+        agent, at = self._idle(), session.agent.history.entries[-1].seq
+        check_place(agent.history, order.to)
+        if order.what == "files":
+            restored = await self._rewinding.files.restore(agent, session.rig, order.to, order.on_edit)
+            if not restored.done:
+                raise conflict(restored)
+            return Rewound(
+                f"{_count(len(restored.restored))} restored to what they were at {order.to}.", agent=agent.id
+            )
+        prompt = self._prompt_after(order.to)
+        running = session.fleet.running(agent)
+        if order.children == "stop":
+            for name in running:
+                session.fleet.stop(name, Stop("user"))
+        way = Way(
+            order.to,
+            at,
+            files="restore" if order.what == "both" else "keep",
+            on_edit=order.on_edit,
+            asks=False,
+            let_go=tuple(running) if order.children == "keep" else (),
+        )
+        await self._rewinding.go(agent, session.rig, way)
+        return self._rewound(order.to, at, prompt)
+
+    # --- with a report ------------------------------------------------------------------------------------------------
+
+    async def report(self, to: Seq, text: str, *, files: Files = "keep", focus: str = "", asks: bool = True) -> Rewound:
+        """Go back to checkpoint `to` with a report: `text`, or what the abandoned self writes. Raises ForkError."""
+        session = self.session
+        agent, history, rig = self._idle(), session.agent.history, session.rig
+        if to not in checkpoints(history):
+            near = ", ".join(map(str, checkpoints(history)[-8:])) or "none"
+            raise ForkError(f"{agent.id} has no checkpoint {to}", f"its checkpoints: {near}", kind=Kind.USAGE)
+        at = history.entries[-1].seq
+        if text.strip():
+            left = self._rewinding.abandoning.leave(agent, at, to, None)
+            way = Way(to, at, report=text.strip(), by_hand=True, left=left)
+        else:
+            author, said = await self._rewinding.abandoning.write_report(agent, rig, at, to, files, focus)
+            way = Way(to, at, report=said, left=author)
+        await self._rewinding.go(agent, rig, replace(way, files=files, asks=asks))
+        return self._rewound(to, at, "", way.left)
+
+    async def compact(self, focus: str) -> Rewound:
+        """A report to the first prompt, which waits for the next prompt. Raises ForkError."""
+        to = first_checkpoint(self.session.agent.history)
+        if to is None:
+            raise ForkError("nothing was asked yet, so there is nothing to compact")
+        return await self.report(to, "", focus=focus, asks=False)
+
+    # --- parts --------------------------------------------------------------------------------------------------------
+
+    def _idle(self) -> Agent:
+        agent = self.session.agent
+        if agent.task is not None:
+            raise ForkError(f"{agent.id} is at work", "stop it first (Esc), then go back")
+        return agent
+
+    def _rewound(self, to: Seq, at: Seq, prompt: str, left: AgentId | None = None) -> Rewound:
+        restored = self._rewinding.outcome
+        files = f" {_count(len(restored.restored))} restored." if restored is not None else ""
+        left_alone = ", ".join(one.path for one in restored.kept) if restored is not None else ""
+        kept = f" Kept as they are: {left_alone}." if left_alone else ""
+        became = f" What came after it is {left} now." if left else ""
+        agent = self.session.agent
+        shown = tuple(line(agent.history)) or tuple(agent.history.entries)
+        return Rewound(f"Back at {to}.{files}{kept}{became}", at, shown, agent.id, prompt)
+
+    def _prompt_after(self, to: Seq) -> str:
+        """The text of the prompt that one lands before; empty where one lands elsewhere."""
+        number = next((row.number for row in self.rows() if row.to == to and not row.undo), None)
+        entries = (entry.body for entry in self.session.agent.history.entries.own if entry.seq == number)
+        return next((body.text for body in entries if isinstance(body, Prompt)), "")
+
+    def _task(self, name: AgentId) -> str:
+        member = self.session.fleet.members.get(name)
+        return member.child.task if member is not None else ""
+
+
+def _count(files: int) -> str:
+    return f"{files} file{'' if files == 1 else 's'}"
