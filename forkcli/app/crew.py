@@ -60,6 +60,7 @@ def fork_rig(around: Surroundings, agent: Agent, workspace: Workspace, parent: R
     rig.spent, rig.fleet, rig.cwd, rig.tools = parent.spent, parent.fleet, parent.cwd, parent.tools
     rig.keeper = heir(parent.keeper, agent, rig)
     rig.rewinder = parent.rewinder
+    rig.reads, rig.clock = parent.reads, parent.clock
     return rig
 
 

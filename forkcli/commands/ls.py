@@ -3,8 +3,9 @@
 from datetime import datetime
 from pathlib import Path
 
+from forkcli.core.entries import Paid
 from forkcli.core.ids import SessionId
-from forkcli.core.views import SessionRow, State, answers_of, cost_of, state_of
+from forkcli.core.views import SessionRow, State, cost_of, state_of
 from forkcli.errors import ForkError
 from forkcli.store.lineage import Lineage
 from forkcli.store.lock import is_locked
@@ -27,17 +28,17 @@ def _read(scratch: Scratch, session: SessionId) -> tuple[State, float | None]:
     """The root agent's state and what all agents cost. One damaged agent does not hide the session."""
     held = is_locked(scratch.session_folder(session)) is not None
     state: State = "damaged"
-    answers = []
+    paid: list[Paid] = []
     lineage = Lineage(scratch.session_folder(session) / "agents")
     for agent in scratch.agents(session):
         try:
             history = lineage.history(agent)
         except ForkError:
             continue
-        answers += answers_of(history)
+        paid += history.own_paid()
         if agent == "main" and history.agent is not None:
             state = state_of(history, held=held)
-    return state, cost_of(answers)
+    return state, cost_of(paid)
 
 
 def iso(when: datetime) -> str:

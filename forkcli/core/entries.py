@@ -207,6 +207,19 @@ class Snapshot:
     restore: Literal["", "before", "after"] = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Warmed:
+    """A request without an answer, so that the endpoint's cache keeps what the agent needs when it goes on."""
+
+    TYPE: ClassVar = "warmed"
+    model: str
+    usage: Usage
+    ms: int = 0
+    cost_usd: float | None = None
+
+
+Paid: TypeAlias = Assistant | Warmed  # what a model call came to, and cost
+
 ChildStatus = Literal["done", "failed", "stopped", "limit"]
 
 
@@ -321,6 +334,7 @@ Body: TypeAlias = (
     | Fork
     | Spawn
     | Snapshot
+    | Warmed
     | Report
     | Merge
     | Rewind
@@ -345,6 +359,7 @@ BODY_TYPES: tuple[type[Body], ...] = (
     Fork,
     Spawn,
     Snapshot,
+    Warmed,
     Report,
     Merge,
     Rewind,

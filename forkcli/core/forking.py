@@ -94,10 +94,10 @@ def report_of(child: History, status: ChildStatus, tree: str = "") -> Report:
     answers = child.own_answers()
     said = (text_of(answer.content).strip() for answer in reversed(words_since_the_task(child)))
     usage, cost = Usage(), None
-    for answer in answers:
-        usage = usage.plus(answer.usage)
-        if answer.cost_usd is not None:
-            cost = (cost or 0.0) + answer.cost_usd
+    for paid in child.own_paid():
+        usage = usage.plus(paid.usage)
+        if paid.cost_usd is not None:
+            cost = (cost or 0.0) + paid.cost_usd
     first = answers[0].usage.cache_share if answers and answers[0].usage.prompt_tokens else None
     text = next((text for text in said if text), NO_REPORT)
     return Report(child.agent.agent, status, text, len(answers), usage, cost, first, tree)

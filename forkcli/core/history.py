@@ -138,6 +138,10 @@ class History:
         """The answers of this agent itself, oldest first."""
         return [entry.body for entry in self.entries.own if isinstance(entry.body, e.Assistant)]
 
+    def own_paid(self) -> list[e.Paid]:
+        """All that this agent itself paid for, oldest first."""
+        return [entry.body for entry in self.entries.own if isinstance(entry.body, e.Paid)]
+
     def context_tokens(self) -> int:
         """Estimate of the next request's size, in tokens."""
         return self.head.counted + self.head.uncounted_bytes // BYTES_PER_TOKEN
@@ -265,6 +269,9 @@ class History:
             case e.Agent():
                 self._begin(body)
             case e.Assistant():
+                self.steps += 1
+                self._spend(body)
+            case e.Warmed():
                 self._spend(body)
             case e.Message(job=job, sender=sender):
                 self.jobs.pop(job or sender, None)
@@ -294,8 +301,7 @@ class History:
         self.model, self.effort = agent.model, agent.effort
         self.access, self.net = agent.access, agent.net
 
-    def _spend(self, answer: e.Assistant) -> None:
-        self.steps += 1
+    def _spend(self, answer: e.Paid) -> None:
         self.usage = self.usage.plus(answer.usage)
         if answer.cost_usd is not None:
             self.cost_usd = (self.cost_usd or 0.0) + answer.cost_usd

@@ -122,8 +122,8 @@ class _Book:
             if isinstance(entry.body, e.Assistant):
                 steps += 1
                 tokens += entry.body.usage.context_tokens
-                if entry.body.cost_usd is not None:
-                    cost = (cost or 0.0) + entry.body.cost_usd
+            if isinstance(entry.body, e.Paid) and entry.body.cost_usd is not None:
+                cost = (cost or 0.0) + entry.body.cost_usd
         return Stretch(Seq(to + 1), max(newest, to), steps, tokens, cost)
 
     def _answer(self, entry: e.Entry, answer: e.Assistant, *, after: bool) -> None:

@@ -5,12 +5,14 @@ From histories alone.
 
 from datetime import UTC, datetime
 
-from forkcli.core.entries import Assistant, Entry
+from forkcli.core.context import Context
+from forkcli.core.entries import Assistant, Entry, ModelChange
 from forkcli.core.history import BYTES_PER_TOKEN, History
 from forkcli.core.messages import dump
 
 CACHE_LIVES_S = 300.0  # how long the endpoint keeps a prefix that nobody reads
 SMALL = 1000  # tokens that each sibling may as well write by itself
+WORTH = 10_000  # tokens that are worth a request of their own to be kept
 SLACK = 400  # tokens of a past that may be read again without a word
 MOST_PINS = 2
 
@@ -35,6 +37,35 @@ def asleep_s(past: History, now: datetime) -> float:
     """Seconds since the newest request of this past left; 0 for a past without an answer."""
     entry = _newest(past)
     return 0.0 if entry is None else max((now - _left(entry)).total_seconds(), 0.0)
+
+
+def kept_prefix(history: History) -> Context:
+    """What the newest request of a history sent, or all that is sealed: what its next request finds in the cache."""
+    context = history.context()
+    messages = context.messages
+    while messages and messages[-1].role == "assistant":
+        messages = messages[:-1]
+    return Context(context.system, context.tools, messages)
+
+
+def cached_tokens(history: History, *, own: bool = False) -> int:
+    """What the cache holds for this history's next request, as its newest answer told; 0 where no cache is kept.
+
+    `own`: without what it shares with its parent.
+    """
+    entry = _newest(history)
+    if entry is None or not isinstance(entry.body, Assistant) or _model_changed(history):
+        return 0
+    usage = entry.body.usage
+    above = _newest(history, own=False) if own else None
+    shared = above.body.usage.prompt_tokens if above is not None and isinstance(above.body, Assistant) else 0
+    return max(usage.cache_read_input_tokens + usage.cache_creation_input_tokens - shared, 0)
+
+
+def _model_changed(history: History) -> bool:
+    """Whether another model answers next than the one that did last: its cache holds nothing of this."""
+    newest = (entry.body for entry in reversed(history.entries) if isinstance(entry.body, Assistant | ModelChange))
+    return isinstance(next(newest, None), ModelChange)
 
 
 def fresh_tokens(past: History) -> int:

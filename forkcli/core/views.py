@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field, is_dataclass
 from typing import Any, Literal
 
 from forkcli.core.decide import Finish, is_unfinished, next_action
-from forkcli.core.entries import AgentKind, Assistant, Prompt, ToolResult, Usage
+from forkcli.core.entries import AgentKind, Assistant, Paid, Prompt, ToolResult, Usage
 from forkcli.core.history import History
 from forkcli.core.ids import AgentId, Seq, SessionId
 from forkcli.core.messages import Json
@@ -223,9 +223,14 @@ def answers_of(history: History) -> list[Assistant]:
     return [entry.body for entry in history.entries if isinstance(entry.body, Assistant)]
 
 
-def cost_of(answers: Iterable[Assistant]) -> float | None:
-    """US dollars of these answers: 0 for none, None where they were given and no price is known."""
-    costs = [answer.cost_usd for answer in answers]
+def paid_of(history: History) -> list[Paid]:
+    """All that cost something in a history, oldest first."""
+    return [entry.body for entry in history.entries if isinstance(entry.body, Paid)]
+
+
+def cost_of(paid: Iterable[Paid]) -> float | None:
+    """US dollars of these calls: 0 for none, None where some were made and no price is known."""
+    costs = [call.cost_usd for call in paid]
     known = [cost for cost in costs if cost is not None]
     return sum(known) if known or not costs else None
 
@@ -244,18 +249,18 @@ def agent_row(history: History, *, held: bool, above: History | None = None) -> 
         state=_child_state(history, above) or state_of(history, held=held),
         task=_first_line((about.task if about else "") or next(prompts, "")),
         steps=history.own_steps,
-        usage=usage_of(answers),
-        cost_usd=cost_of(answers),
+        usage=usage_of(history.own_paid()),
+        cost_usd=cost_of(history.own_paid()),
         first_cache_share=round(first.cache_share, 4) if first else None,
         files=_files(history, above),
     )
 
 
-def usage_of(answers: Iterable[Assistant]) -> Usage:
-    """The tokens of these answers, added up."""
+def usage_of(paid: Iterable[Paid]) -> Usage:
+    """The tokens of these calls, added up."""
     total = Usage()
-    for answer in answers:
-        total = total.plus(answer.usage)
+    for call in paid:
+        total = total.plus(call.usage)
     return total
 
 

@@ -14,6 +14,7 @@ from forkcli.engine.agent import Agent, Stop
 from forkcli.engine.rig import Rig
 from forkcli.engine.step import call_model
 from forkcli.engine.toolrun import LOST, NOT_RUN, answer_open, run_tools
+from forkcli.engine.warmth import keep_warm
 
 
 async def prompt_turn(agent: Agent, rig: Rig, prompt: Prompt) -> Finish:
@@ -42,6 +43,7 @@ async def run_turn(agent: Agent, rig: Rig) -> Finish:
     agent.task = asyncio.current_task()
     if rig.fleet is not None:
         rig.fleet.revive(agent, rig)
+    warm = asyncio.create_task(keep_warm(agent, rig), name=f"keep {agent.id} warm")
     try:
         end = await _act(agent, rig)
     except asyncio.CancelledError:
@@ -53,8 +55,17 @@ async def run_turn(agent: Agent, rig: Rig) -> Finish:
         agent.task = None
         if rig.keeper is not None:
             rig.keeper.ended()
+        await _ended(warm)
     agent.emit(TurnEnded(agent.id, end.status, end.sentence))
     return end
+
+
+async def _ended(warm: "asyncio.Task[None]") -> None:
+    """End what was done beside a turn. What it could not save, nothing can: that ends the turn too."""
+    warm.cancel()
+    await asyncio.wait([warm])
+    if not warm.cancelled() and (problem := warm.exception()) is not None:
+        raise problem
 
 
 async def _act(agent: Agent, rig: Rig) -> Finish:

@@ -13,6 +13,7 @@ from forkcli.engine.gate import Gate
 from forkcli.engine.jobs import AgentJobs
 from forkcli.engine.limiter import Limiter
 from forkcli.engine.ports import Emit, ForkOrder, Model, RewindOrder, Tool, Workspace
+from forkcli.engine.reads import Reads
 
 
 @dataclass(slots=True)
@@ -113,6 +114,7 @@ class Rig:
     limits: Limits = field(default_factory=Limits)
     limiter: Limiter = field(default_factory=Limiter)  # one for all agents of the process
     spent: Spent = field(default_factory=Spent)
+    reads: Reads = field(default_factory=Reads)  # one for all agents of the session
     clock: Callable[[], float] = time.monotonic
     gate: Gate | None = None  # of a fork: what its first request waits for
     check: "Check | None" = None  # the outside check of a turn that is done, where there is one

@@ -87,6 +87,7 @@ async def _stream(agent: Agent, rig: Rig, slot: Slot) -> Assistant:
     )
     builder = ReplyBuilder()
     begun = rig.clock()
+    rig.reads.sent(history, begun)
     try:
         async with aclosing(rig.model.stream(request)) as events:
             async for event in events:

@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 from forkcli.core.entries import Usage
 from forkcli.core.messages import Json
+from forkcli.core.reply import ReplyBuilder
 from forkcli.engine.ports import ModelError, ModelFault, ModelLimits, ModelRequest
 from forkcli.errors import ForkError
 from forkcli.models import catalog, failures, prices
@@ -85,6 +86,14 @@ class AnthropicModel:
         finally:
             self._streams -= 1
             await response.aclose()
+
+    async def warm(self, request: ModelRequest) -> Usage:
+        """Read a prefix from the cache without an answer. Raises ModelError, also where the endpoint cannot do that."""
+        caps = self._caps_for(catalog.full_name(request.model))
+        told = await self._wire.ask(request_body(request, caps, stream=False), old_version=caps.old_version)
+        read = ReplyBuilder()
+        read.feed({"type": "message_start", "message": told})
+        return read.usage
 
     async def limits(self, model: str) -> ModelLimits:
         """The model's sizes as known now, without waiting: what the endpoint told, the built-in table, or a guess."""

@@ -48,9 +48,7 @@ class Wire:
         client = await self._ready()
         import anthropic
 
-        headers = {"Content-Type": "application/json", "Accept": "text/event-stream"}
-        if old_version:
-            headers["anthropic-version"] = OLD_VERSION
+        headers = {"Content-Type": "application/json", "Accept": "text/event-stream", **_version(old=old_version)}
         try:
             # The SDK's own limit is between two bytes: a server that drips them would never be given up.
             async with asyncio.timeout(2 * self._idle_s + len(body) / SLOWEST_UPLOAD):
@@ -69,6 +67,32 @@ class Wire:
         except anthropic.APIConnectionError as e:
             raise self._no_answer(e.__cause__ or e) from e
         return await self._checked(stream.response)
+
+    async def ask(self, body: bytes, *, old_version: bool) -> object:
+        """Send a request whose answer is one JSON value. Raises ModelError, also for a refusal."""
+        client = await self._ready()
+        import anthropic
+        import httpx2
+
+        headers = {"Content-Type": "application/json", **_version(old=old_version)}
+        try:
+            async with asyncio.timeout(2 * self._idle_s + len(body) / SLOWEST_UPLOAD):
+                answer = await client.post(
+                    "/v1/messages",
+                    cast_to=httpx2.Response,
+                    content=body,
+                    options={"headers": headers, "follow_redirects": False},
+                )
+                return json.loads(answer.content)
+        except TimeoutError:
+            raise silent(self._endpoint.shown, 2 * self._idle_s) from None
+        except anthropic.APIStatusError as e:
+            refused = failures.refusal(self._endpoint.shown, e.status_code, e.response.headers, e.response.content)
+            raise refused.error() from e
+        except anthropic.APIConnectionError as e:
+            raise self._no_answer(e.__cause__ or e) from e
+        except (httpx2.HTTPError, ValueError, RecursionError) as e:
+            raise ModelError(ModelFault.REQUEST, f"{self._endpoint.shown} answered with no JSON") from e
 
     async def get(self, path: str) -> object:
         """A JSON value that the endpoint serves; None when it does not, for whatever reason."""
@@ -125,6 +149,10 @@ class Wire:
         if isinstance(cause, httpx2.TimeoutException):
             return silent(place, self._idle_s)
         return ModelError(ModelFault.BROKEN, f"the connection to {place} broke: {why}")
+
+
+def _version(*, old: bool) -> dict[str, str]:
+    return {"anthropic-version": OLD_VERSION} if old else {}
 
 
 def _make_client(endpoint: Endpoint, idle_s: float) -> "anthropic.AsyncAnthropic":

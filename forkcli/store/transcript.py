@@ -53,7 +53,7 @@ def _text(entry: e.Entry) -> str:
 
 def _event(body: e.Body) -> str:
     match body:
-        case e.Fork() | e.Spawn() | e.Report() | e.Merge() | e.Rewind():
+        case e.Fork() | e.Spawn() | e.Report() | e.Merge() | e.Rewind() | e.Warmed():
             return _family(body)
         case e.Approval():
             return f"asked for `{body.what}`: {_one_line(body.command)} — answered {body.answer}"
@@ -85,8 +85,11 @@ def _check(body: Checks | Checked) -> str:
             return f"{body.what} {_one_line(body.subject)}".rstrip() + f" {how}{said}"
 
 
-def _family(body: e.Fork | e.Spawn | e.Report | e.Merge | e.Rewind) -> str:
+def _family(body: e.Fork | e.Spawn | e.Report | e.Merge | e.Rewind | e.Warmed) -> str:
     match body:
+        case e.Warmed():
+            cost = "" if body.cost_usd is None else f", ${body.cost_usd:.4f}"
+            return f"kept the context in the cache: {body.usage.cache_read_input_tokens:,} tokens read{cost}"
         case e.Rewind():
             return _rewound(body)
         case e.Spawn(onboarded=onboarded, brief=brief):

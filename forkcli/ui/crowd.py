@@ -109,8 +109,13 @@ def _count(member: Member, body: e.Body) -> None:
             member.steps += 1
             if member.cached is None and usage.prompt_tokens:
                 member.cached = usage.cache_share
-            if cost is not None:
-                member.cost = (member.cost or 0.0) + cost
+            member.cost = _plus(member.cost, cost)
+        case e.Warmed(cost_usd=cost):
+            member.cost = _plus(member.cost, cost)
+
+
+def _plus(sum_: float | None, cost: float | None) -> float | None:
+    return sum_ if cost is None else (sum_ or 0.0) + cost
 
 
 def _words(call: Block, look: Look) -> str:

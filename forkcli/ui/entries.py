@@ -9,7 +9,7 @@ from forkcli.core.check_entries import Checked, Checks
 from forkcli.errors import ForkError
 from forkcli.ui.checks import checked_item, wanted
 from forkcli.ui.family import family_item
-from forkcli.ui.figures import count
+from forkcli.ui.figures import count, dollars
 from forkcli.ui.fold import hang
 from forkcli.ui.item import Item
 from forkcli.ui.look import BAD, FAINT, GOOD, STRONG, USER, WARN, Look
@@ -64,6 +64,9 @@ def _note(body: e.Body, look: Look) -> str | None:
             return "went on from here"
         case Checks():
             return wanted(body)
+        case e.Warmed(usage=usage, cost_usd=cost):
+            priced = "" if cost is None else f" for {dollars(cost)}"
+            return f"kept {count(usage.cache_read_input_tokens, 'token')} in the endpoint's cache{priced}"
         case _:
             return None
 

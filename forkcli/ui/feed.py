@@ -158,28 +158,15 @@ class Feed:
 
     def _entry(self, body: e.Body) -> list[Item]:
         match body:
-            case e.Prompt() | e.Resume():
-                self._begin()
-                return self._one(body)
             case e.Assistant():
                 return self._answer(body)
             case e.ToolResult():
                 return self._result(body)
-            case e.Fork(call=call) | e.Spawn(call=call):
-                self._ordered.add(call or "")
-                return self._one(body)
-            case e.Report():
-                if self._turn is not None:
-                    self._turn.reports += 1
-                    self._turn.theirs.add(body.usage, body.cost_usd, body.steps)
-                return self._one(body)
-            case Checked():
-                self._calls.pop(CHECK, None)
-                return self._one(body)
             case e.Failure() | e.Interrupt() | e.Rewind():
                 self._break(body)
                 return [*self._flush(), *self._one(body)]
             case _:
+                self._note(body)
                 return self._one(body)
 
     def _break(self, body: e.Failure | e.Interrupt | e.Rewind) -> None:
@@ -189,6 +176,21 @@ class Feed:
             self._blocks.clear()
         elif self._turn is not None:
             self._turn.told = True
+
+    def _note(self, body: e.Body) -> None:
+        """What an entry means for those that follow."""
+        match body:
+            case e.Prompt() | e.Resume():
+                self._begin()
+            case e.Fork(call=call) | e.Spawn(call=call):
+                self._ordered.add(call or "")
+            case Checked():
+                self._calls.pop(CHECK, None)
+            case e.Warmed(usage=usage, cost_usd=cost) if self._turn is not None:
+                self._turn.own.add(usage, cost, 0)
+            case e.Report() if self._turn is not None:
+                self._turn.reports += 1
+                self._turn.theirs.add(body.usage, body.cost_usd, body.steps)
 
     def _one(self, body: e.Body) -> list[Item]:
         item = item_of(body, self._look)

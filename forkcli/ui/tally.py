@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from forkcli.core.check_entries import Checked
-from forkcli.core.entries import Assistant, Body, Prompt, Report, Usage
+from forkcli.core.entries import Assistant, Body, Paid, Prompt, Report, Usage
 from forkcli.core.ids import MAIN, AgentId
 from forkcli.core.messages import calls_of, text_of
 
@@ -41,7 +41,7 @@ class Tally:
         if isinstance(body, Report):
             self._states[body.agent] = body.status
         row = self._rows.setdefault(agent, _Row())
-        if isinstance(body, Assistant):
+        if isinstance(body, Paid):
             self._count(row, body)
         if agent == self.root:
             self._listen(body)
@@ -92,10 +92,10 @@ class Tally:
             for agent, row in self._rows.items()
         ]
 
-    def _count(self, row: _Row, answer: Assistant) -> None:
-        if not row.steps:
-            row.cached = round(answer.usage.cache_share, 4)
-        row.steps += 1
+    def _count(self, row: _Row, answer: Paid) -> None:
+        if isinstance(answer, Assistant):
+            row.cached = row.cached if row.steps else round(answer.usage.cache_share, 4)
+            row.steps += 1
         row.usage = row.usage.plus(answer.usage)
         if answer.cost_usd is not None:
             row.cost_usd = (row.cost_usd or 0.0) + answer.cost_usd
