@@ -7,7 +7,7 @@ over every entry after the checkpoint, whatever branch it is on: all of them hap
 import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from forkcli.core import entries as e
 from forkcli.core.ids import AgentId, Seq
@@ -114,17 +114,17 @@ class _Book:
 
     def _stretch(self, to: Seq) -> Stretch:
         """What the branch came to after `to`."""
-        newest = self.entries[self.head].seq if self.head >= 0 else to
-        steps, tokens, cost = 0, 0, None
+        steps, tokens, cost, seqs = 0, 0, None, []
         for entry in self._branch():
             if entry.seq <= to:
                 break
+            seqs.append(entry.seq)
             if isinstance(entry.body, e.Assistant):
                 steps += 1
                 tokens += entry.body.usage.context_tokens
             if isinstance(entry.body, e.Paid) and entry.body.cost_usd is not None:
                 cost = (cost or 0.0) + entry.body.cost_usd
-        return Stretch(Seq(to + 1), max(newest, to), steps, tokens, cost)
+        return Stretch(*((seqs[-1], seqs[0]) if seqs else (to, to)), steps, tokens, cost)
 
     def _answer(self, entry: e.Entry, answer: e.Assistant, *, after: bool) -> None:
         blocks = calls_of(sendable(answer, self.used))
@@ -207,20 +207,21 @@ class _Book:
                 pass
 
     def _command(self, result: e.ToolResult, args: Block) -> None:
-        facts = result.facts
-        if facts.job and not args.get("stop"):
+        if args.get("stop"):
+            return
+        facts, command, last = result.facts, str(args.get("command", "?")), _last_line(result)
+        if facts.job:
             self.outputs[facts.job] = facts.output_file or ""
-            ending = f"background job {facts.job}"
-            self._ran(Ran(str(args.get("command", "?")), facts.exit_code, ending))
-        elif not args.get("stop"):
-            ending = _last_line(result) if facts.exit_code is None else ""
-            self._ran(Ran(str(args.get("command", "?")), facts.exit_code, ending))
+            self._ran(Ran(command, facts.exit_code, f"background job {facts.job}", job=facts.job))
+        elif facts.exit_code is None:
+            self._ran(Ran(command, None, last))
+        else:
+            self._ran(Ran(command, facts.exit_code, said=last))
 
     def _ran(self, ran: Ran) -> None:
         """The newest run of the same command stands for all."""
         before = self.commands.pop(ran.command, None)
-        times = before.times + 1 if before else 1
-        self.commands[ran.command] = Ran(ran.command, ran.exit_code, ran.ending, times)
+        self.commands[ran.command] = replace(ran, times=before.times + 1) if before else ran
 
     def _sent(self, result: e.ToolResult, args: Block) -> None:
         receiver, text, asks = str(args.get("to", "?")), str(args.get("text", "")), bool(args.get("wait"))
@@ -234,8 +235,12 @@ class _Book:
 
 
 def _last_line(result: e.ToolResult) -> str:
-    lines = text_of(result.content).strip().splitlines()
-    return lines[-1].strip() if lines else ""
+    """The last line that a call came to; remarks of fork's own in brackets only where there is no other."""
+    lines = [line.strip() for line in text_of(result.content).splitlines() if line.strip()]
+    said = [line for line in lines if not (line.startswith("[") and line.endswith("]"))]
+    if result.facts.exit_code is not None:
+        return said[-1] if said else ""
+    return lines[-1] if lines else ""
 
 
 def _joined(lines: list[tuple[int, int]]) -> tuple[tuple[int, int], ...]:

@@ -21,7 +21,7 @@ class World:
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """What the steps on one branch came to; tokens count what was sent and what was answered."""
+    """What the entries on one branch came to; tokens count what was sent and what was answered."""
 
     first: Seq
     last: Seq
@@ -50,8 +50,10 @@ class Ran:
 
     command: str
     exit_code: int | None = None
-    ending: str = ""  # in place of an exit code
+    ending: str = ""  # how else it ended, or what it is
+    said: str = ""  # the last line of its output
     times: int = 1
+    job: str = ""  # the background job that it is
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,7 @@ class Bounds:
     all_words: int = 16_000
     excerpt: int = 500  # of an answer, a message, a report
     line: int = 160  # of a command, a task
+    said: int = 100  # of a command's last line
     talk: int = 80
     paths: int = 100
     lines: int = 50  # of each other list
@@ -56,10 +57,11 @@ def _element(ledger: Ledger, folder: str, bounds: Bounds) -> str:
     def started(one: Started) -> str:
         return _started(one, bounds, working=one.agent in ledger.world.running)
 
+    ran = [one for one in ledger.commands if one.job not in ledger.world.jobs]
     lines = [
         *files_lines(ledger, bounds.paths),
         *_talk(ledger.talk, bounds),
-        *_listed("Commands that ran, the newest last:", ledger.commands, lambda one: _ran(one, bounds), bounds),
+        *_listed("Commands that ran, the newest last:", ran, lambda one: _ran(one, bounds), bounds),
         *jobs_lines(ledger, bounds.lines),
         *_listed("Read, and no longer in your context:", ledger.reads, _seen, bounds),
         *_listed("Agents that you started:", ledger.agents, started, bounds),
@@ -125,7 +127,8 @@ def _ran(ran: Ran, bounds: Bounds) -> str:
     code = f"exit {ran.exit_code}" if ran.exit_code is not None else ""
     often = f"{ran.times} times" if ran.times > 1 else ""
     facts = ", ".join(part for part in (code, on_a_line(ran.ending, bounds.line), often) if part)
-    return f"- `{on_a_line(ran.command, bounds.line)}`: {facts or 'how it ended is not known'}"
+    said = f"; last line: {on_a_line(ran.said, bounds.said)}" if ran.said else ""
+    return f"- `{on_a_line(ran.command, bounds.line)}`: {facts or 'how it ended is not known'}{said}"
 
 
 def jobs_lines(ledger: Ledger, most: int = 50) -> list[str]:

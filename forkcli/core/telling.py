@@ -53,7 +53,10 @@ def told(
     the characters that the ledger may take.
     """
     facts, back = _facts(ledger.stretch), _BACK[by].format(to=ledger.to)
-    happened = _HAPPENED.format(facts=facts, author=_author(author, by_hand=by_hand), folder=folder, to=ledger.to)
+    wrote = _author(author, by_hand=by_hand)
+    if ledger.earlier:
+        wrote += " Earlier reports stand before it, the oldest first."
+    happened = _HAPPENED.format(facts=facts, author=wrote, folder=folder, to=ledger.to)
     own = _report(report, author, ledger.stretch, folder, REPORT_CHARS, by_hand=by_hand)
     notice = f"<notice>{_identity(agent)}{back} {happened}</notice>"
     return "\n".join([notice, *_earlier(ledger.earlier, folder), own, ledger_told(ledger, folder, room)])

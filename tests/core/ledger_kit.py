@@ -30,8 +30,8 @@ def done(
     return answer(tool_use(call, tool, **args), usage=SPENT), start(call, tool), said
 
 
-def ran(command: str, code: int | None = 0) -> tuple[e.Body, ...]:
-    return done("bash", e.ToolFacts(exit_code=code), command=command)
+def ran(command: str, code: int | None = 0, reads: str = "[no output]") -> tuple[e.Body, ...]:
+    return done("bash", e.ToolFacts(exit_code=code), reads=reads, command=command)
 
 
 def book(*bodies: e.Body, world: World | None = None, to: int = 3) -> Ledger:

@@ -55,12 +55,12 @@ def test_an_answer_that_calls_a_tool_is_not_what_the_user_was_told() -> None:
 
 def test_commands_are_told_with_how_they_ended_and_the_newest_run_of_the_same_one_stands_for_all() -> None:
     refused = done("bash", reads="Not run: the user refused network for this command.", error=True, command="curl x")
-    lines = text(*ran("pytest -q", 1), *ran("ls\n  -l"), *refused, *ran("pytest -q"))
+    lines = text(*ran("pytest -q", 1), *ran("ls\n  -l"), *refused, *ran("pytest -q", 0, "..\n2 passed\n[cwd: src]"))
     assert lines.splitlines()[1:-1] == [
         "Commands that ran, the newest last:",
         "- `ls -l`: exit 0",
         "- `curl x`: Not run: the user refused network for this command.",
-        "- `pytest -q`: exit 0, 2 times",
+        "- `pytest -q`: exit 0, 2 times; last line: 2 passed",
     ]
 
 
@@ -94,6 +94,7 @@ def test_a_job_that_runs_is_told_with_its_output_and_one_that_has_ended_as_a_com
     stopped = done("bash", e.ToolFacts(job="j2", job_over=True), stop="j2")
     lines = text(*first, *second, *stopped, world=World(jobs={"j1": "npm run dev"}))
     assert "- `make`: background job j2\n" in lines
+    assert lines.count("npm run dev") == 1
     assert lines.endswith("Background jobs that still run:\n- j1: `npm run dev`; output: out/job-1.txt\n</ledger>")
 
 
@@ -205,7 +206,7 @@ def test_rewinding_twice_tells_both_stretches_and_the_first_report_whole() -> No
     assert [one.command for one in kept.commands] == ["make", "make test"]
     assert whole.index(long.strip()) < whole.index("The second.")
     assert '<report from="f1" entries="4-6" status="1 step, 1,030 tokens">' in whole
-    assert '<report from="f3" entries="4-11" status="1 step, 1,030 tokens">' in whole
+    assert '<report from="f3" entries="7-11" status="1 step, 1,030 tokens">' in whole
 
 
 def test_steps_are_those_of_the_branch_that_is_left() -> None:

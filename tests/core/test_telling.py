@@ -133,6 +133,9 @@ def test_reports_are_bounded_the_oldest_first() -> None:
     many = [body for n in range(40) for body in (*ran("make"), back(f"report {n} " + "x" * 9000, abandoned=F1))]
     whole = told(book(*many), "y" * 100_000, by="agent", author=F3, folder=FOLDER)
     assert len(whole) < 130_000
+    assert (
+        "You wrote the report at its end. Who you were then lives on as agent f3 and knows all of it. Earlier" in whole
+    )
     assert "<notice>20 older reports are in " in whole
     assert "report 39 " + "x" * 9000 in whole
     assert "report 20 " in whole
