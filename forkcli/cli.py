@@ -6,7 +6,6 @@ rich, nor prompt_toolkit.
 """
 
 import shlex
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any
@@ -17,6 +16,42 @@ from forkcli.argv import Line, split
 from forkcli.config import Flags, Settings
 from forkcli.errors import ForkError, Kind
 from forkcli.launch import converse, load_settings, only_common, prompt_of
+from forkcli.options import (
+    AccessTo,
+    AddDirs,
+    AgentId,
+    AgentWord,
+    AsFork,
+    At,
+    BaseUrl,
+    Continue,
+    Cwd,
+    Effort,
+    Files,
+    Help,
+    IdleTimeout,
+    Json,
+    Limit,
+    MaxAgents,
+    MaxCost,
+    MaxRounds,
+    MaxSteps,
+    Model,
+    Net,
+    Number,
+    OfAgent,
+    Output,
+    Parallel,
+    Print,
+    Resume,
+    Session,
+    SessionWord,
+    Timeout,
+    Until,
+    Verbose,
+    Version,
+    Words,
+)
 
 app = typer.Typer(
     name="fork",
@@ -73,83 +108,6 @@ def _usage(error: typer.TyperException, line: Line) -> ForkError:
         at = line.args.index(line.verb)
         hints.insert(0, f"if this is a prompt, quote it: fork {shlex.quote(' '.join(line.args[at:]))}")
     return ForkError(sentence, *hints, kind=Kind.USAGE)
-
-
-def _version(value: bool) -> None:
-    if value:
-        from forkcli import __version__
-
-        sys.stdout.write(f"fork {__version__}\n")
-        raise typer.Exit
-
-
-def _help(ctx: typer.Context, value: bool) -> None:
-    if value:
-        sys.stdout.write(ctx.get_help() + "\n")
-        raise typer.Exit
-
-
-Print = Annotated[bool, typer.Option("-p", "--print", help="Answer and exit.")]
-Continue = Annotated[bool, typer.Option("-c", "--continue", help="Go on with the newest session.")]
-Resume = Annotated[
-    str | None,
-    typer.Option("-r", "--resume", metavar="SESSION", help="Go on with this session; a unique end will do."),
-]
-AgentId = Annotated[str | None, typer.Option("--agent", metavar="ID", help="With -c or -r: go on with that agent.")]
-AsFork = Annotated[bool, typer.Option("--fork", help="With -c or -r: as a new fork, which leaves that agent as it is.")]
-At = Annotated[int | None, typer.Option("--at", metavar="N", help="With --fork: from checkpoint N.")]
-Model = Annotated[str | None, typer.Option("-m", "--model", metavar="MODEL", help="The model; also $FORK_MODEL.")]
-Effort = Annotated[
-    str | None,
-    typer.Option("--effort", metavar="LEVEL", help="How hard the model thinks: low, medium, high, xhigh or max."),
-]
-BaseUrl = Annotated[
-    str | None,
-    typer.Option("--base-url", metavar="URL", help="A server of the Messages API; also $ANTHROPIC_BASE_URL."),
-]
-Output = Annotated[
-    str | None,
-    typer.Option("-o", "--output-format", metavar="FORMAT", help="text, json or stream-json; the latter imply -p."),
-]
-MaxSteps = Annotated[str | None, typer.Option("--max-steps", metavar="N", help="At most N model calls.")]
-MaxCost = Annotated[str | None, typer.Option("--max-cost", metavar="USD", help="At most this cost.")]
-MaxAgents = Annotated[
-    str | None, typer.Option("--max-agents", metavar="N", help="At most N agents in a session, main counted (128).")
-]
-Parallel = Annotated[str | None, typer.Option("--parallel", metavar="N", help="At most N forks at the same time (16).")]
-Timeout = Annotated[str | None, typer.Option("--timeout", metavar="S", help="At most S seconds.")]
-Until = Annotated[
-    str | None, typer.Option("--until", metavar="CMD", help="A turn is done when CMD passes; failures go to the agent.")
-]
-MaxRounds = Annotated[
-    str | None, typer.Option("--max-rounds", metavar="N", help="With --until: go back to the agent N times (5).")
-]
-IdleTimeout = Annotated[
-    str | None, typer.Option("--idle-timeout", metavar="S", help="Drop an answer that is silent for S seconds (90).")
-]
-AccessTo = Annotated[
-    str | None,
-    typer.Option("--access", metavar="HOW", help="read, write (the default), or full: commands without a sandbox."),
-]
-Net = Annotated[bool, typer.Option("--net", help="Commands may use the network.")]
-AddDirs = Annotated[
-    list[str] | None, typer.Option("--add-dir", metavar="DIR", help="One more directory to work in; repeatable.")
-]
-Cwd = Annotated[str | None, typer.Option("-C", "--cwd", metavar="DIR", help="Work in DIR.")]
-Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Say more on stderr.")]
-Help = Annotated[bool, typer.Option("-h", "--help", callback=_help, is_eager=True, help="Show this message.")]
-Version = Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-Session = Annotated[
-    str | None, typer.Option("--session", metavar="SESSION", help="This session; a unique end will do.")
-]
-SessionWord = Annotated[str | None, typer.Argument(metavar="SESSION", help="A unique end will do.")]
-AgentWord = Annotated[str | None, typer.Argument(metavar="AGENT", help="main, f1, s2, …")]
-OfAgent = Annotated[str | None, typer.Option("--agent", metavar="ID", help="This agent instead of main.")]
-Files = Annotated[str, typer.Option("--files", metavar="keep|restore", help="What becomes of the files.")]
-Number = Annotated[str, typer.Argument(metavar="N", help="A checkpoint; of a prompt: rewind lands before it.")]
-Words = Annotated[str | None, typer.Argument(metavar="TEXT", help="The report; without it the agent writes it.")]
-Limit = Annotated[str | None, typer.Option("-n", "--limit", metavar="N", help="Only the newest N.")]
 
 
 @app.callback(invoke_without_command=True)

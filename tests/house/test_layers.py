@@ -18,7 +18,7 @@ ROOMS = {
     "markdown_it": ("ui/",),
     "rich": ("ui/",),
     "prompt_toolkit": ("ui/",),
-    "typer": ("cli.py",),
+    "typer": ("cli.py", "options.py"),
 }
 # The scripted model is for anyone who wants a server to test against: it must not need the SDK it imitates.
 STDLIB_ONLY = ("core", "errors.py", "models/scripted", "store", "config.py", "prompts")
