@@ -8,12 +8,12 @@ from typing import Annotated
 
 import typer
 
+from forkcli import __version__
+
 
 def print_version(value: bool) -> None:
     """Print the version and leave."""
     if value:
-        from forkcli import __version__
-
         sys.stdout.write(f"fork {__version__}\n")
         raise typer.Exit
 
