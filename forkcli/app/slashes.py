@@ -5,10 +5,11 @@ from dataclasses import replace
 
 from forkcli import __version__
 from forkcli.app import slashes_back
+from forkcli.app.board import LiveBoard
 from forkcli.app.driver import ReplDriver
 from forkcli.app.family import fork_conversation, fork_task, go, stop_agent
 from forkcli.app.initiating import accept, propose
-from forkcli.app.session import resume_session
+from forkcli.app.session import Session, resume_session
 from forkcli.commands.context import context_fill
 from forkcli.commands.cost import cost_rows
 from forkcli.commands.tree import session_tree
@@ -54,7 +55,8 @@ _KEYS = (
     ("Enter", "send; while the agent works: tell it something"),
     ("Alt-Enter", "queue for after the turn"),
     ("Ctrl-J", "new line"),
-    ("Esc", "stop the running step; what is done is kept"),
+    ("Esc", "stop the running step; what is done is kept; at a question: no, and stop"),
+    ("Esc Esc", "empty the line; on an empty one: go back to an earlier point"),
     ("Ctrl-C", "clear the line; twice: quit"),
     ("Ctrl-R", "search earlier input"),
     ("Ctrl-D", "quit, on an empty line"),
@@ -255,12 +257,7 @@ async def _merge(driver: ReplDriver, rest: str) -> Shown:
 
 
 async def _agents(driver: ReplDriver, _rest: str) -> Shown:
-    rows = agents_of(driver).agents
-    cells = tuple(
-        (row.agent, row.state, f"{row.steps}", _dollars(row.cost_usd), _share(row.first_cache_share), row.task)
-        for row in rows
-    )
-    return Table(("agent", "state", "steps", "US$", "cached at first", "task"), cells, "Agents")
+    return LiveBoard(session_of(driver), driver.window).shown()
 
 
 async def _tree(driver: ReplDriver, _rest: str) -> Shown:
@@ -269,17 +266,14 @@ async def _tree(driver: ReplDriver, _rest: str) -> Shown:
 
 def agents_of(driver: ReplDriver) -> TreeView:
     """The agents of the open session."""
+    return session_tree(driver.around.settings.project, session_of(driver).id)
+
+
+def session_of(driver: ReplDriver) -> Session:
+    """The open session. Raises ForkError where there is none yet."""
     if driver.session is None:
         raise ForkError("no session is open yet", "it begins with your first prompt")
-    return session_tree(driver.around.settings.project, driver.session.id)
-
-
-def _dollars(cost: float | None) -> str:
-    return "unknown" if cost is None else f"{cost:.4f}"
-
-
-def _share(number: float | None) -> str:
-    return "-" if number is None else f"{number:.1%}"
+    return driver.session
 
 
 async def _quit(_driver: ReplDriver, _rest: str) -> Shown:
@@ -293,7 +287,7 @@ TABLE: tuple[tuple[str, str, str, Handler], ...] = (
     ("access", "[read|write|full] [net]", "what commands may touch", _access),
     ("fork", "[TASK]", "fork: with a task into the background, without one move into the fork", _fork),
     ("go", "[AGENT]", "move to another agent", _go),
-    ("agents", "", "the agents and how they stand", _agents),
+    ("agents", "", "the agents, live: what each does, its steps, cost and cache", _agents),
     ("tree", "", "the agents as a tree", _tree),
     ("merge", "AGENT", "bring the files of a fork that kept them into yours", _merge),
     ("tell", "AGENT TEXT", "leave a message for an agent", _tell),
