@@ -61,6 +61,7 @@ def fork_rig(around: Surroundings, agent: Agent, workspace: Workspace, parent: R
     rig.keeper = heir(parent.keeper, agent, rig)
     rig.rewinder = parent.rewinder
     rig.reads, rig.clock = parent.reads, parent.clock
+    rig.post = parent.post
     return rig
 
 

@@ -62,6 +62,9 @@ class OwnCommands:
         self._told = True
         return "once"
 
+    async def inquire(self, _agent: str, _text: str) -> None:
+        """The script asks nothing."""
+
 
 def run(settings: Settings) -> int:
     """Run the demonstration; returns the exit code."""

@@ -1,8 +1,9 @@
 """The relatives within an open session: moving to another agent, forking the conversation by hand, stopping a child."""
 
+from typing import TYPE_CHECKING
+
 from forkcli.app.crew import fork_rig
 from forkcli.app.nursery import LAYERS
-from forkcli.app.session import Session
 from forkcli.core.entries import Checkpoint, Child, Fork, Notice
 from forkcli.core.forking import opening
 from forkcli.core.ids import AgentId, Seq, is_agent_id
@@ -14,15 +15,18 @@ from forkcli.store.agent_files import HISTORY, create_agent, folded, open_agent
 from forkcli.store.reading import read_history
 from forkcli.workspace.base import open_fork
 
+if TYPE_CHECKING:
+    from forkcli.app.session import Session
 
-async def fork_task(session: Session, task: str) -> AgentId:
+
+async def fork_task(session: "Session", task: str) -> AgentId:
     """Start a fork of the agent in focus that works on `task` in the background and reports to it; returns its id."""
     fleet = session.fleet
     await fleet.order(session.agent, session.rig, None, ForkOrder((Task(task),), wait=False))
     return next(reversed(session.agent.history.forks))
 
 
-def fork_conversation(session: Session, at: Seq | None = None) -> AgentId:
+def fork_conversation(session: "Session", at: Seq | None = None) -> AgentId:
     """A new fork of the agent in focus, which is left as it is; the focus moves to the fork. Returns its id.
 
     It begins at checkpoint `at`, or at the newest entry; its own line 1 says so, nothing else does. Raises ForkError
@@ -54,7 +58,7 @@ def check_checkpoint(agent: Agent, at: Seq) -> None:
         raise ForkError(f"{agent.id} has no checkpoint {at}", f"its newest checkpoints: {near}", kind=Kind.USAGE)
 
 
-def go(session: Session, name: str) -> None:
+def go(session: "Session", name: str) -> None:
     """Move the focus to another agent of the session, whatever it does. Raises ForkError for an unknown one."""
     agent = AgentId(name)
     known = session.around.scratch.agents(session.id)
@@ -62,12 +66,11 @@ def go(session: Session, name: str) -> None:
         raise ForkError(f"there is no agent {name!r} in this session", f"its agents: {', '.join(known)}")
     if agent == session.agent.id:
         return
-    member = session.fleet.members.get(agent)
-    if member is not None and member.agent is not None and member.rig is not None:
-        session.focus(member.agent, member.rig)
-        return
-    if agent in session.opened:
-        session.focus(*session.opened[agent])
+    if agent in session.answering.live:
+        raise ForkError(f"{name} answers a question right now", "go there when it has answered")
+    live = session.live(agent)
+    if live is not None:
+        session.focus(*live)
         return
     files, history, _ = open_agent(session.around.scratch.agent_folder(session.id, agent))
     opened = Agent(agent, files, history, session.agent.emit)
@@ -79,10 +82,10 @@ def go(session: Session, name: str) -> None:
     session.focus(opened, fork_rig(session.around, opened, workspace, session.rig))
 
 
-def files_of_agent(session: Session, name: AgentId) -> Workspace:
+def files_of_agent(session: "Session", name: AgentId, opened: list[Workspace] | None = None) -> Workspace:
     """The files that an agent sees when it is gone on with: its own, as long as they are not merged; else its parent's.
 
-    It blocks. Raises ForkError where they cannot be opened.
+    What it has to open is added to `opened`. It blocks. Raises ForkError where they cannot be opened.
     """
     if name in session.opened:
         return session.opened[name][1].workspace
@@ -90,22 +93,22 @@ def files_of_agent(session: Session, name: AgentId) -> Workspace:
     about = folded(folder, read_history(folder / HISTORY)).agent
     if about is None or about.above is None:
         return session.around.workspace
-    above = files_of_agent(session, about.above)
+    above = files_of_agent(session, about.above, opened)
     parent = session.around.scratch.agent_folder(session.id, about.above)
     merge = folded(parent, read_history(parent / HISTORY)).merges.get(name)
     if not (folder / LAYERS).is_dir() or (merge is not None and merge.outcome in {"merged", "nothing"}):
         return above
-    return open_fork(above, folder / LAYERS, access=about.access)
+    found = open_fork(above, folder / LAYERS, access=about.access)
+    if opened is not None:
+        opened.append(found)
+    return found
 
 
-def stop_agent(session: Session, name: str) -> bool:
+def stop_agent(session: "Session", name: str) -> bool:
     """Stop a running agent, as the user; what it has is its report. False if it does not run."""
     agent = AgentId(name)
-    member = session.fleet.members.get(agent)
-    found = member.agent if member else session.opened.get(agent, (None, None))[0]
-    if agent == session.agent.id:
-        found = session.agent
-    if found is None or found.task is None:
+    live = session.live(agent)
+    if live is None or live[0].task is None:
         return False
-    found.halt(Stop("user"))
+    live[0].halt(Stop("user"))
     return True

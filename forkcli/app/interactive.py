@@ -43,6 +43,10 @@ class Screen:
         """Ask the person."""
         return "no" if self.repl is None else await self.repl.answer(question)
 
+    async def inquire(self, agent: str, text: str) -> str | None:
+        """Put an agent's question to the person."""
+        return None if self.repl is None else await self.repl.inquire(agent, text)
+
 
 def run(settings: Settings) -> int:
     """Run the REPL until it is quit; returns the exit code. Raises ForkError for what stops it before."""

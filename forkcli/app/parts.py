@@ -26,6 +26,9 @@ class NobodyToAsk:
         """Refuse."""
         return "no"
 
+    async def inquire(self, _agent: str, _text: str) -> None:
+        """Nobody answers."""
+
 
 def build_model(settings: Settings) -> AnthropicModel:
     """The endpoint of the settings. Raises ForkError when it needs a key and there is none."""

@@ -4,12 +4,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from forkcli.app.abandoning import Abandoning
+from forkcli.app.answering import Answering
 from forkcli.app.crew import Surroundings, make_rig
 from forkcli.app.going_back import GoingBack
 from forkcli.app.keeping import FilesKeeper
 from forkcli.app.merging import Merging
 from forkcli.app.nursery import ForkNursery
 from forkcli.app.parts import line_one
+from forkcli.app.post import Post
 from forkcli.app.rewinding import Rewinding
 from forkcli.config import Settings
 from forkcli.core.entries import AccessChange, Body, Merge, ModelChange
@@ -41,11 +43,26 @@ class Session:
     merging: Merging
     rewinding: Rewinding
     opened: dict[AgentId, tuple[Agent, Rig]] = field(default_factory=dict)
+    answering: Answering = field(init=False)
+    post: Post = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.answering = Answering(self)
+        self.post = self.rig.post = Post(self)
 
     @property
     def files(self) -> AgentFiles:
         """The files of the agent in focus."""
         return self.agent.files
+
+    def live(self, name: AgentId) -> tuple[Agent, Rig] | None:
+        """An agent that is open in this process, whether it runs or not."""
+        if name == self.agent.id:
+            return self.agent, self.rig
+        member, desk = self.fleet.members.get(name), self.answering.live.get(name)
+        if member is not None and member.agent is not None and member.rig is not None and not member.over:
+            return member.agent, member.rig
+        return (desk.agent, desk.rig) if desk is not None else self.opened.get(name)
 
     def focus(self, agent: Agent, rig: Rig) -> None:
         """Move the focus to another agent; the one before stays open."""
@@ -87,6 +104,7 @@ class Session:
     async def close(self) -> None:
         """End what still runs, children and background jobs too, and let go of the files."""
         await self.fleet.close()
+        await self.answering.close()
         await self.merging.close()
         for agent, rig in {**self.opened, self.agent.id: (self.agent, self.rig)}.values():
             await rig.jobs.close()

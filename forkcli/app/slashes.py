@@ -10,19 +10,18 @@ from forkcli.app.driver import ReplDriver
 from forkcli.app.family import fork_conversation, fork_task, go, stop_agent
 from forkcli.app.initiating import accept, propose
 from forkcli.app.session import Session, resume_session
+from forkcli.app.talking import ask, tell
 from forkcli.commands.context import context_fill
 from forkcli.commands.cost import cost_rows
 from forkcli.commands.tree import session_tree
 from forkcli.core.budget import share
 from forkcli.core.decide import is_unfinished
 from forkcli.core.entries import Access, AccessChange, ModelChange, Usage
-from forkcli.core.ids import AgentId
 from forkcli.core.reports import files_of
 from forkcli.core.views import TreeView
 from forkcli.errors import ForkError, Kind
 from forkcli.models.catalog import DEFAULT_MODEL, EFFORTS, MODELS, full_name
-from forkcli.store.agent_files import INBOX, TRANSCRIPT
-from forkcli.store.inbox import put_message
+from forkcli.store.agent_files import TRANSCRIPT
 from forkcli.ui import tables
 from forkcli.ui.ports import Choice, Diff, Lines, Pager, Past, Quit, Shown, Slash, Table
 from forkcli.workspace.git import diff
@@ -233,15 +232,6 @@ async def _go(driver: ReplDriver, rest: str) -> Shown | None:
     return past(driver)
 
 
-async def _tell(driver: ReplDriver, rest: str) -> Shown:
-    session = await driver.open()
-    name, _, text = rest.partition(" ")
-    if name not in driver.around.scratch.agents(session.id) or not text.strip():
-        raise ForkError("`/tell` takes an agent and a text", "/tree lists the agents", kind=Kind.USAGE)
-    put_message(driver.around.scratch.agent_folder(session.id, AgentId(name)) / INBOX, "user", text.strip())
-    return Lines(f"{name} reads it at its next step.")
-
-
 async def _stop(driver: ReplDriver, rest: str) -> Shown:
     session = await driver.open()
     name = rest or session.agent.id
@@ -290,7 +280,8 @@ TABLE: tuple[tuple[str, str, str, Handler], ...] = (
     ("agents", "", "the agents, live: what each does, its steps, cost and cache", _agents),
     ("tree", "", "the agents as a tree", _tree),
     ("merge", "AGENT", "bring the files of a fork that kept them into yours", _merge),
-    ("tell", "AGENT TEXT", "leave a message for an agent", _tell),
+    ("ask", "[AGENT] QUESTION", "a fork of an agent answers; the agent is not disturbed", ask),
+    ("tell", "AGENT TEXT", "leave a message for an agent", tell),
     ("stop", "[AGENT]", "stop an agent; what it has is its report", _stop),
     ("rewind", "[N]", "go back: conversation, files or both", slashes_back.rewind),
     ("report", "[N [TEXT]]", "go back to N and hand what was learnt to the past self", slashes_back.report),

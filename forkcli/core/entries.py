@@ -7,6 +7,7 @@ line and back; a body's JSON keys are its field names and its `type` is `TYPE`.
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal, TypeAlias
 
+from forkcli.core.asked import Asked
 from forkcli.core.check_entries import Checked, Checks
 from forkcli.core.ids import AgentId, CallId, Seq, SessionId
 from forkcli.core.messages import Block
@@ -83,6 +84,7 @@ class Agent:
     max_steps: int | None = None
     interview: Interview | None = None  # of a spawned agent: who answers what it asks before it starts
     reports_to: AgentId | None = None  # who gets its report, where that is not its parent
+    answers: str = ""  # of a fork that only answers questions: who asks, an agent's id or "user"
 
     @property
     def above(self) -> AgentId | None:
@@ -340,6 +342,7 @@ Body: TypeAlias = (
     | Rewind
     | Checks
     | Checked
+    | Asked
     | Approval
     | ModelChange
     | AccessChange
@@ -365,6 +368,7 @@ BODY_TYPES: tuple[type[Body], ...] = (
     Rewind,
     Checks,
     Checked,
+    Asked,
     Approval,
     ModelChange,
     AccessChange,

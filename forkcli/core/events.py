@@ -79,6 +79,14 @@ class Warned:
 
 
 @dataclass(frozen=True, slots=True)
+class Told:
+    """An agent tells the person something; its call, which is on record, holds the same text."""
+
+    agent: AgentId
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class TurnEnded:
     """The agent stopped; `sentence` says why unless it is done."""
 
@@ -88,5 +96,5 @@ class TurnEnded:
 
 
 Event: TypeAlias = (
-    Appended | StepStarted | TextDelta | StepDropped | CallStarted | CallOutput | RetryWait | Warned | TurnEnded
+    Appended | StepStarted | TextDelta | StepDropped | CallStarted | CallOutput | RetryWait | Warned | Told | TurnEnded
 )

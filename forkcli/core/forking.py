@@ -9,6 +9,7 @@ from forkcli.core.interview import words_since_the_task
 from forkcli.core.messages import text_block, text_of
 
 HANDLED = "[handled by {parent}: not your task]"
+HAD_NOT_ENDED = "[it had not ended when {parent} stopped]"
 STILL_RUNNING = "[still running in {parent}; its result comes to {parent} alone]"
 AGENTS = frozenset({"fork", "spawn", "rewind"})  # calls that only the agent that made them has answered
 NO_REPORT = "(it ended without a report)"
@@ -22,10 +23,13 @@ class Opened:
     answers: tuple[ToolResult, ...]
 
 
-def opening(parent: History, past: History, fork: Fork, child: Child, told: str) -> Opened:
+def opening(
+    parent: History, past: History, fork: Fork, child: Child, told: str, *, open_calls: str | None = None
+) -> Opened:
     """How `child` begins after `past`, the part of its parent's history that it shares.
 
-    `told` is what it is told: as the result of the forking call, if the model forked.
+    `told` is what it is told: as the result of the forking call, if the model forked. `open_calls` answers calls that
+    were open, where the two usual ways to do so are not true.
     """
     above = parent.agent
     if above is None or parent.root is None:
@@ -50,21 +54,25 @@ def opening(parent: History, past: History, fork: Fork, child: Child, told: str)
         depth=above.depth + 1,
         max_steps=child.max_steps,
     )
-    return Opened(line_one, tuple(answers_of(past, above.agent, fork.call, "fork", told, STILL_RUNNING)))
+    return Opened(line_one, tuple(answers_of(past, above.agent, fork.call, "fork", told, STILL_RUNNING, open_calls)))
 
 
 def answers_of(
-    past: History, parent: AgentId, call: CallId | None, name: str, told: str, others: str
+    past: History, parent: AgentId, call: CallId | None, name: str, told: str, others: str, all_open: str | None = None
 ) -> list[ToolResult]:
     """The answers to the calls that stand open in a past: `told` to `call`, last; the others are not this agent's."""
     answers = [
-        _answer(key, one.block["name"], HANDLED if one.block["name"] in AGENTS else others, parent)
+        _answer(key, one.block["name"], all_open or _usual(one.block["name"], others), parent)
         for key, one in past.open_calls.items()
         if key != call
     ]
     if call is not None and call in past.open_calls:
         answers.append(ToolResult(call, name, (text_block(told),)))
     return answers
+
+
+def _usual(name: str, others: str) -> str:
+    return HANDLED if name in AGENTS else others
 
 
 def _answer(call: CallId, name: str, text: str, parent: AgentId) -> ToolResult:

@@ -85,6 +85,13 @@ class Approvals:
         """Whether someone can be asked."""
         return self._ask.interactive
 
+    async def inquire(self, agent: Agent, text: str) -> str | None:
+        """What the person answers to an agent's question; None where nobody is there, or they do not answer."""
+        if not self._ask.interactive:
+            return None
+        async with self._lock:
+            return await self._ask.inquire(agent.id, text)
+
     async def approve(self, agent: Agent, call: CallId, question: Question) -> bool:
         """Whether the command may run as the question says; asks at most one question at a time."""
         if not self._ask.interactive:

@@ -86,6 +86,7 @@ class Member:
     agent: Agent | None = None
     rig: Rig | None = None
     stop: Stop | None = None
+    over: bool = False  # its turn has ended: its files are brought together and closed
 
     @property
     def parent(self) -> Agent:

@@ -52,6 +52,13 @@ class Fleet(Roster):
         self.nursery.reserve([name])
         return name
 
+    def allot_answering(self) -> AgentId:
+        """The id of a fork that answers, however deep the asked agent is. Raises ForkError beyond a bound."""
+        self._check_count(1)
+        name = self._next()
+        self.nursery.reserve([name])
+        return name
+
     def _next(self) -> AgentId:
         self.next_number += 1
         return AgentId(f"f{self.next_number - 1}")
@@ -62,11 +69,14 @@ class Fleet(Roster):
             raise ForkError(
                 f"forks are at most {self.bounds.depth} deep, and this agent is that deep", "do the tasks yourself"
             )
+        self._check_count(count)
+
+    def _check_count(self, count: int) -> None:
         if self.next_number + count > self.bounds.agents:
             left = max(self.bounds.agents - self.next_number, 0)
             raise ForkError(
                 f"a session has at most {self.bounds.agents} agents (--max-agents): {left} more can start, not {count}",
-                "none was started; give fewer tasks, or do them yourself",
+                "none was started: do with fewer, or do it yourself",
             )
 
     def revive(self, parent: Agent, rig: Rig) -> None:

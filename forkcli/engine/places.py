@@ -13,6 +13,8 @@ class Places:
     def __init__(self, count: int) -> None:
         self._free = asyncio.Semaphore(count)
         self._held: set[AgentId] = set()
+        self._waiting: dict[AgentId, int] = {}  # for how many things each waits
+        self._lenders: set[AgentId] = set()  # of those, the ones that get a place again
 
     async def take(self, agent: AgentId) -> None:
         """Wait for a place."""
@@ -27,9 +29,25 @@ class Places:
 
     @asynccontextmanager
     async def lent(self, agent: AgentId) -> AsyncIterator[None]:
-        """While this lasts the agent waits: others may have its place. One that is stopped then needs none again."""
-        held = agent in self._held
+        """While this lasts the agent waits: others may have its place. One that is stopped then needs none again.
+
+        Where it waits for several things at once, it has its place again when it waits for none of them.
+        """
+        if agent in self._held:
+            self._lenders.add(agent)
+        self._waiting[agent] = self._waiting.get(agent, 0) + 1
         self.give(agent)
-        yield
-        if held:
-            await self.take(agent)
+        stopped = False
+        try:
+            yield
+        except asyncio.CancelledError:
+            stopped = True
+            raise
+        finally:
+            left = self._waiting.pop(agent) - 1
+            if left:
+                self._waiting[agent] = left
+            elif agent in self._lenders:
+                self._lenders.discard(agent)
+                if not stopped:
+                    await self.take(agent)

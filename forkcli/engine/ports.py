@@ -11,6 +11,7 @@ from forkcli.core.history import History
 from forkcli.core.ids import AgentId
 from forkcli.core.messages import Block, Json, Message
 from forkcli.engine.model_port import Model, ModelError, ModelFault, ModelLimits, ModelRequest
+from forkcli.engine.space import Command, CommandEnd, FileStat, RunningCommand, Workspace
 from forkcli.errors import ForkError
 
 __all__ = [
@@ -39,6 +40,7 @@ __all__ = [
     "Workspace",
     "no_forks",
     "no_merges",
+    "no_post",
     "no_rewinds",
 ]
 
@@ -92,120 +94,6 @@ class AgentFiles(Protocol):
         ...
 
 
-# --- the workspace --------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Command:
-    """A command to run in the workspace."""
-
-    script: str  # handed to `bash -c`
-    cwd: str  # absolute
-    timeout_s: float | None = None  # None: until it ends or is stopped
-    net: bool = False
-    sandboxed: bool = True
-    access: Access = "write"
-    spool: Path | None = None  # file for the whole output; it is only made when the output outgrows the ring
-    spool_at_once: bool = False  # make it at the start and write every byte as it comes (background jobs)
-
-
-@dataclass(frozen=True, slots=True)
-class CommandEnd:
-    """How a command ended. `head` and `tail` are decoded with replacement; `total` counts bytes of stdout and stderr.
-
-    When the output fits the ring, `head` holds all of it and `tail` is empty.
-    """
-
-    exit_code: int | None  # None: it was killed
-    head: str
-    tail: str
-    total: int
-    spooled: bool  # the spool file holds the output (up to its cap)
-    cwd: str | None  # where the shell stood at its end
-    timed_out: bool = False
-    capped: bool = False  # the output went over the cap and the command was stopped
-    seconds: float = 0.0
-
-
-class RunningCommand(Protocol):
-    """A command on its way."""
-
-    async def wait(self) -> CommandEnd:
-        """Until its end. Cancelling the wait kills the command and all it started."""
-        ...
-
-    def kill(self) -> None:
-        """Kill it and all it started."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class FileStat:
-    """What lies at a path."""
-
-    kind: Literal["file", "dir", "other", "absent"]
-    size: int = 0
-    mode: int = 0  # permission bits
-    mtime_ns: int = 0
-
-
-class Workspace(Protocol):
-    """The files and processes of one agent. Paths given to it are relative to the root or absolute beneath a root.
-
-    File methods resolve in the kernel beneath the root (or an added directory): a symbolic link cannot lead out.
-    They raise ForkError with a sentence the model can read.
-    """
-
-    @property
-    def root(self) -> Path:
-        """The project's directory, absolute."""
-        ...
-
-    @property
-    def known(self) -> bool:
-        """Whether `sandbox` and `contained` can be told without waiting for the sandbox to be tried."""
-        ...
-
-    @property
-    def sandbox(self) -> str:
-        """How commands are contained, in a word or two: `bubblewrap`, or `none (why)`."""
-        ...
-
-    @property
-    def contained(self) -> bool:
-        """Whether there is a working sandbox."""
-        ...
-
-    def relative(self, path: str) -> str:
-        """`path` as it is shown: relative to the root where it is beneath it."""
-        ...
-
-    def stat(self, path: str) -> FileStat: ...
-
-    def read(self, path: str, limit: int, offset: int = 0) -> bytes:
-        """At most `limit` bytes of a regular file, from byte `offset`; fewer only at its end."""
-        ...
-
-    def listdir(self, path: str) -> list[str]:
-        """Names in a directory, directories with a trailing slash, sorted."""
-        ...
-
-    def write(self, path: str, data: bytes) -> None:
-        """Create or replace a file atomically, keeping the mode of the one it replaces; makes parent directories.
-
-        Refuses `.git`, and `.fork` but for `.fork/notes/`.
-        """
-        ...
-
-    async def start(self, command: Command, on_output: Callable[[bytes], None] | None = None) -> RunningCommand:
-        """Start a command in a fresh shell with no input. Raises ForkError when it cannot be contained as asked."""
-        ...
-
-    async def close(self) -> None:
-        """End everything that still runs."""
-        ...
-
-
 # --- tools ----------------------------------------------------------------------------------------------------------
 
 
@@ -232,6 +120,10 @@ class Ask(Protocol):
         ...
 
     async def ask(self, question: Question, /) -> Answer: ...
+
+    async def inquire(self, agent: AgentId, text: str, /) -> str | None:
+        """The person's answer, in their own words, to what an agent asks; None where they do not answer."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,6 +177,11 @@ async def no_merges(_agent: str) -> Merge:
     raise ForkError("there are no forks here")
 
 
+async def no_post(_to: str, _text: str) -> str:
+    """Where no other agents are."""
+    raise ForkError("nobody can be written to here")
+
+
 @dataclass(slots=True)
 class ToolEnv:
     """What a tool may use: made by the engine for each call."""
@@ -302,6 +199,8 @@ class ToolEnv:
     fork: Callable[[ForkOrder], Awaitable[None]] = no_forks  # the order goes on record; the fleet answers the call
     merge: Callable[[str], Awaitable[Merge]] = no_merges  # brings the files of a child that kept them
     rewind: Callable[[RewindOrder], Awaitable[None]] = no_rewinds  # takes the head back; nothing is left to answer then
+    send: Callable[[str, str], Awaitable[str]] = no_post  # to, text: what became of the message
+    ask: Callable[[str, str], Awaitable[str]] = no_post  # to, question: the answer
     attended: bool = True  # someone can be asked; if not, `approve` always refuses
 
 

@@ -100,6 +100,18 @@ class Keeper(Protocol):
         ...
 
 
+class PostPort(Protocol):
+    """What a turn asks of who brings messages and questions to others."""
+
+    async def send(self, sender: Agent, rig: "Rig", to: str, text: str) -> str:
+        """Leave a message; returns when it will be read. Raises ForkError."""
+        ...
+
+    async def ask(self, sender: Agent, rig: "Rig", call: CallId, to: str, text: str) -> str:
+        """The answer to a question; the sender holds no place while it waits. Raises ForkError."""
+        ...
+
+
 @dataclass(slots=True)
 class Rig:
     """The ports and bounds of a run. `clock` counts seconds and only ever grows."""
@@ -121,3 +133,4 @@ class Rig:
     keeper: Keeper | None = None  # None where files are not kept in snapshots
     fleet: "FleetPort | None" = None  # the children of all agents; None where none can be started
     rewinder: "RewinderPort | None" = None  # None where nothing can be rewound
+    post: "PostPort | None" = None  # None where nobody can be written to

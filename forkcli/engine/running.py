@@ -96,6 +96,7 @@ async def _report(roster: Roster, member: Member) -> Report | None:
     member.agent, member.rig = agent, own
     own.gate = brood.gate
     end = await _turn(roster, member, agent, own)
+    member.over = True
     if roster.ending:
         await nursery.leave(agent, own)
         return None

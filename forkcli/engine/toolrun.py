@@ -8,12 +8,13 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
+from forkcli.core.answering import only_answers
 from forkcli.core.entries import Merge, ToolFacts, ToolResult, ToolStart
 from forkcli.core.events import CallOutput, CallStarted
 from forkcli.core.ids import CallId
 from forkcli.core.messages import Block, text_block
 from forkcli.engine.agent import Agent
-from forkcli.engine.ports import AGENT_TOOLS, ForkOrder, RewindOrder, Tool, ToolEnv, ToolOutcome
+from forkcli.engine.ports import AGENT_TOOLS, ForkOrder, RewindOrder, Tool, ToolEnv, ToolOutcome, no_post
 from forkcli.engine.rig import Rig
 from forkcli.errors import ForkError, Kind
 
@@ -97,12 +98,17 @@ async def _run(agent: Agent, rig: Rig, call: Block) -> None:
     except ForkError as error:
         agent.record(_said(call, _readable(error), is_error=True))
         return
-    if tool.name not in AGENT_TOOLS:  # an order to fork is its own record
+    if not _is_its_own_record(tool.name, args):
         if rig.keeper is not None and not tool.only_reads(args):
             await rig.keeper.before_write()  # who is stopped here has not started the call
         agent.record(ToolStart(CallId(call["id"]), tool.name), sync=not tool.only_reads(args))
     agent.emit(CallStarted(agent.id, call))
     await _carry_out(agent, rig, tool, call, args)
+
+
+def _is_its_own_record(name: str, args: Block) -> bool:
+    """Whether the call may run again after a crash: an order, which is on record itself, or a question."""
+    return name in AGENT_TOOLS or (name == "send" and args["wait"])
 
 
 async def _carry_out(agent: Agent, rig: Rig, tool: Tool, call: Block, args: Block) -> None:
@@ -154,18 +160,20 @@ def tool_env(agent: Agent, rig: Rig, key: CallId = NO_CALL, output: Callable[[st
         fork=partial(_order, agent, rig, key),
         merge=partial(_merge, agent, rig),
         rewind=partial(_rewind, agent, rig, key),
+        send=no_post if rig.post is None else partial(rig.post.send, agent, rig),
+        ask=no_post if rig.post is None else partial(rig.post.ask, agent, rig, key),
         attended=rig.approvals.attended,
     )
 
 
 async def _order(agent: Agent, rig: Rig, key: CallId, wanted: ForkOrder) -> None:
-    if rig.fleet is None:
+    if rig.fleet is None or only_answers(agent.history):
         raise ForkError("no agents can be started here")
     await rig.fleet.order(agent, rig, key, wanted)
 
 
 async def _rewind(agent: Agent, rig: Rig, key: CallId, wanted: RewindOrder) -> None:
-    if rig.rewinder is None:
+    if rig.rewinder is None or only_answers(agent.history):
         raise ForkError("nothing can be rewound here")
     await rig.rewinder.rewind(agent, rig, key, wanted)
 

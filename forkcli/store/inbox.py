@@ -8,7 +8,7 @@ any other name is from the user.
 import os
 import re
 import stat
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from pathlib import Path
 
 from forkcli.core.ids import is_agent_id
@@ -83,6 +83,15 @@ class Inbox:
             return None
         with os.fdopen(fd, "rb") as file:
             return shortened(measure(file, path, MESSAGE_LIMIT), self._project)
+
+
+def unread(folder: Path, done: Container[str]) -> int:
+    """How many messages wait in an inbox; `done` are the names of those that were read."""
+    try:
+        with os.scandir(folder) as items:
+            return sum(not item.name.startswith(".") and item.name not in done for item in items)
+    except FileNotFoundError:
+        return 0
 
 
 def _number(name: str) -> int:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from forkcli.core import entries as e
+from forkcli.core.asked import Asked
 from forkcli.core.check_entries import Checked, Checks
 from forkcli.core.messages import Block, text_of
 
@@ -53,7 +54,7 @@ def _text(entry: e.Entry) -> str:
 
 def _event(body: e.Body) -> str:
     match body:
-        case e.Fork() | e.Spawn() | e.Report() | e.Merge() | e.Rewind() | e.Warmed():
+        case e.Fork() | e.Spawn() | e.Report() | e.Merge() | e.Rewind() | e.Warmed() | Asked():
             return _family(body)
         case e.Approval():
             return f"asked for `{body.what}`: {_one_line(body.command)} — answered {body.answer}"
@@ -85,7 +86,7 @@ def _check(body: Checks | Checked) -> str:
             return f"{body.what} {_one_line(body.subject)}".rstrip() + f" {how}{said}"
 
 
-def _family(body: e.Fork | e.Spawn | e.Report | e.Merge | e.Rewind | e.Warmed) -> str:
+def _family(body: e.Fork | e.Spawn | e.Report | e.Merge | e.Rewind | e.Warmed | Asked) -> str:
     match body:
         case e.Warmed():
             cost = "" if body.cost_usd is None else f", ${body.cost_usd:.4f}"
@@ -103,6 +104,10 @@ def _family(body: e.Fork | e.Spawn | e.Report | e.Merge | e.Rewind | e.Warmed) -
             return f"{body.agent} {body.status}: {_one_line(body.text)}"
         case e.Merge():
             return f"files of {body.agent}: {body.outcome} {' '.join(body.paths)}".rstrip()
+        case Asked(answer=None):
+            return f"asked by {body.by}, {body.agent} answers: {_one_line(body.question)}"
+        case Asked(answer=answer):
+            return f"{body.agent} answered {body.by}: {_one_line(answer or '')}"
 
 
 def _rewound(body: e.Rewind) -> str:

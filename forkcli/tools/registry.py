@@ -7,9 +7,19 @@ from forkcli.tools.fork import fork_tool
 from forkcli.tools.merge import merge_tool
 from forkcli.tools.read import read_tool
 from forkcli.tools.rewind import rewind_tool
+from forkcli.tools.send import send_tool
 from forkcli.tools.write import write_tool
 
 
 def builtin_tools() -> tuple[Tool, ...]:
-    """`bash`, `read`, `write`, `edit`, `fork`, `rewind`, `merge`."""
-    return (bash_tool(), read_tool(), write_tool(), edit_tool(), fork_tool(), rewind_tool(), merge_tool())
+    """`bash`, `read`, `write`, `edit`, `fork`, `send`, `rewind`, `merge`."""
+    return (
+        bash_tool(),
+        read_tool(),
+        write_tool(),
+        edit_tool(),
+        fork_tool(),
+        send_tool(),
+        rewind_tool(),
+        merge_tool(),
+    )

@@ -22,6 +22,7 @@ SHOWN_OK = 4  # lines of output under a command that went well
 SHOWN_BAD = 12  # … and under one that did not
 SHOWN_COMMAND = 6  # lines of a command
 SHOWN_DIFF = 40
+SHOWN_TOLD = 60  # lines of what an agent tells the person
 QUIET = frozenset({"read", "write", "edit", "fork", "merge"})  # what their results say is shown in another way
 LONGEST_LINE = 400  # characters of one line of output
 
@@ -38,6 +39,8 @@ def title(call: Block, look: Look) -> list[Text]:
         return [Text.assemble(("fork", STRONG), f" into {len(given['tasks'])}")]
     if name == "rewind":
         return [Text.assemble(("rewind", STRONG), " to ", one_line(str(given.get("to", "?")), 12))]
+    if name == "send" and isinstance(given.get("to"), str) and isinstance(given.get("text"), str):
+        return _send_title(given, look)
     path = given.get("path")
     if isinstance(path, str):
         return [Text.assemble((one_line(name, 40), STRONG), " ", one_line(path), (_span(given), FAINT))]
@@ -55,6 +58,18 @@ def _command_title(given: Block, look: Look) -> list[Text]:
     if len(rest) >= SHOWN_COMMAND:
         lines.append(Text(f"     {look.more} {count(len(rest) - SHOWN_COMMAND + 1, 'more line')}", FAINT))
     return lines
+
+
+def _send_title(given: Block, look: Look) -> list[Text]:
+    """Who is told or asked what: to the person the whole text, since it is meant for them."""
+    what = "ask" if given.get("wait") is True else "tell"
+    lines = sanitize(given["text"].strip()).split("\n")
+    head = Text.assemble((what, STRONG), f" {one_line(given['to'], 20)}: ", lines[0][:LONGEST_LINE])
+    most = SHOWN_TOLD if given["to"] == "user" else SHOWN_OK
+    rest = [Text("     " + line[:LONGEST_LINE]) for line in lines[1:most]]
+    if len(lines) > most:
+        rest.append(Text(f"     {look.more} {count(len(lines) - most, 'more line')}", FAINT))
+    return [head, *rest]
 
 
 def _span(given: Block) -> str:

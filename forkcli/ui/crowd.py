@@ -15,6 +15,7 @@ from forkcli.core.messages import Block
 from forkcli.ui.calls import title
 from forkcli.ui.entries import warned
 from forkcli.ui.figures import count, dollars, seconds, share
+from forkcli.ui.inquiry import told_item
 from forkcli.ui.item import Item
 from forkcli.ui.look import FAINT, STRONG, WARN, Look
 from forkcli.ui.sanitize import one_line
@@ -51,6 +52,8 @@ class Crowd:
         """Take an event of one of them; what has to be said about it at once."""
         if isinstance(event, ev.Warned):
             return [warned(f"{event.agent}: {event.text}", self._look)]
+        if isinstance(event, ev.Told):
+            return [told_item(event.agent, event.text, self._look)]
         if isinstance(event, ev.TurnEnded):
             self._members.pop(event.agent, None)
             return []

@@ -5,6 +5,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from forkcli.core import entries as e
+from forkcli.core.asked import Asked
 from forkcli.core.check_entries import Checked, Checks
 from forkcli.errors import ForkError
 from forkcli.ui.checks import checked_item, wanted
@@ -67,6 +68,8 @@ def _note(body: e.Body, look: Look) -> str | None:
         case e.Warmed(usage=usage, cost_usd=cost):
             priced = "" if cost is None else f" for {dollars(cost)}"
             return f"kept {count(usage.cache_read_input_tokens, 'token')} in the endpoint's cache{priced}"
+        case Asked(by=by, question=question, agent=agent, answer=answer) if answer is not None:
+            return f"{one_line(by, 12)} asked: {one_line(question, 200)}{look.sep}{one_line(agent, 12)} answered"
         case _:
             return None
 

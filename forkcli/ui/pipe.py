@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, TextIO
 
-from forkcli.core.events import Appended, CallStarted, Event, RetryWait, TurnEnded, TurnStatus, Warned
+from forkcli.core.events import Appended, CallStarted, Event, RetryWait, Told, TurnEnded, TurnStatus, Warned
 from forkcli.core.ids import MAIN, AgentId
 from forkcli.errors import ForkError
 from forkcli.ui.jsontext import json_text
@@ -100,6 +100,9 @@ class Pipe:
             case Warned(agent=agent, text=text):
                 self._stream({"type": "system", "subtype": "warning", "agent": agent, "text": text})
                 self._progress.warn(text, "" if agent == self._agent else agent)
+            case Told(agent=agent, text=text):
+                self._stream({"type": "message", "agent": agent, "from": agent, "to": "user", "text": text})
+                self._progress.told(agent, text)
             case TurnEnded(agent=agent) if agent == self._agent:
                 self._end = event
 

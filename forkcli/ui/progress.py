@@ -59,6 +59,11 @@ class Progress:
             case e.Message(sender=sender, text=text):
                 self._say(f"message from {sender}: {text.split(chr(10), 1)[0]}")
 
+    def told(self, agent: str, text: str) -> None:
+        """What an agent tells the person, whole."""
+        if not self._quiet:
+            self._say(f"{agent}: {text}", lines=True)
+
     def retry(self, seconds: float, attempt: int, reason: str) -> None:
         """The API could not answer."""
         if not self._quiet:
@@ -103,4 +108,6 @@ def summary(call: Block) -> str:
             return f"{name} {given[key].strip()}"
     if name == "fork" and isinstance(given.get("tasks"), list):
         return f"fork into {len(given['tasks'])}"
+    if name == "send" and isinstance(given.get("to"), str) and isinstance(given.get("text"), str):
+        return f"{'ask' if given.get('wait') is True else 'tell'} {given['to']}: {given['text'].strip()}"
     return " ".join([name, *(f"{key}={value}" for key, value in given.items())])

@@ -23,9 +23,10 @@ from forkcli.errors import ForkError, Kind
 from forkcli.ui.approve import Approval, question_item
 from forkcli.ui.console import Line, Paper
 from forkcli.ui.dialogue import Dialogue
-from forkcli.ui.entries import error_item
+from forkcli.ui.entries import error_item, said
 from forkcli.ui.errand import Errand
 from forkcli.ui.greeting import greeting
+from forkcli.ui.inquiry import Inquiry, inquiry_item
 from forkcli.ui.item import Item
 from forkcli.ui.line import PromptLine, ShellLine, SlashLine, find, parse
 from forkcli.ui.look import FAINT, WARN, look_of
@@ -112,6 +113,14 @@ class Repl:
         if panel.stops:
             asyncio.get_running_loop().call_soon(self._stop_asker, question.agent)
         return panel.answer or "no"
+
+    async def inquire(self, agent: str, text: str) -> str | None:
+        """Put an agent's question to the user; their answer is the next line they send. None: they do not answer."""
+        panel = Inquiry(agent, self._look)
+        await self._dialogue.ask(panel, [inquiry_item(agent, text, self._look)])
+        if panel.answer is not None:
+            self._front.write([Item(said(panel.answer, self._look))])
+        return panel.answer
 
     def quit(self) -> None:
         """End the REPL, as `/quit` does."""

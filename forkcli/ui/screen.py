@@ -25,9 +25,11 @@ from forkcli.ui.completer import InputCompleter
 from forkcli.ui.console import Fragments, Line, Paper, fragments
 from forkcli.ui.front import Desk
 from forkcli.ui.history import PrivateHistory
+from forkcli.ui.inquiry import Inquiry
 from forkcli.ui.item import Item, Roll
 from forkcli.ui.keys import TWICE_S, bindings
 from forkcli.ui.layout import layout
+from forkcli.ui.line import PromptLine, parse
 from forkcli.ui.look import FAINT, Look
 from forkcli.ui.menu import menu_lines
 from forkcli.ui.pager import page
@@ -138,6 +140,9 @@ class Screen:
     async def ask(self, panel: Panel) -> None:
         """Show a panel until it is done."""
         self._panel = panel
+        draft = self._pastes.expand(self._buffer.text) if isinstance(panel, Inquiry) else ""
+        if draft:
+            self._empty()  # what was being typed was no answer
         self._answered.clear()
         self._buffer.cancel_completion()
         self.refresh()
@@ -146,6 +151,8 @@ class Screen:
                 await self._answered.wait()
         finally:
             self._panel = None
+            if draft:
+                self.refill(draft)
             self.refresh()
 
     async def page(self, title: str, text: str) -> None:
@@ -273,6 +280,10 @@ class Screen:
         if not strings or strings[-1] != text:
             buffer.history.append_string(text)
         self._empty()
+        if isinstance(self._panel, Inquiry) and isinstance(parse(text), PromptLine):
+            self._panel.line(text)
+            self._answered.set()
+            return
         self._desk.submit(text, later=later)
 
     def new_line(self) -> None:
@@ -283,6 +294,9 @@ class Screen:
         """Esc: leave the completions, or stop what runs; twice: empty the line, or rewind on an empty one."""
         if self._buffer.complete_state:
             self._buffer.cancel_completion()
+        elif isinstance(self._panel, Inquiry) and not self._buffer.text:
+            self._panel.leave()
+            self._answered.set()
         elif not self._desk.stop() and self._twice("escape"):
             self._pressed.clear()
             if self._buffer.text:

@@ -37,6 +37,7 @@ class Stage:
         self._paper = Paper(look.colours)
         self._feeds: dict[str, Feed] = {}
         self._crowd = Crowd(look, clock)
+        self._overheard: str | None = None  # a fork that answers the person
         self._named: str | None = None  # whose name was printed last
         self._streaming: tuple[str, int, list[Line]] = ("", 0, [])
 
@@ -58,9 +59,21 @@ class Stage:
         match event:
             case ev.Appended(entry=e.Entry(body=e.Message(sender="user", text=text))):
                 self.pending.delivered(text)
+        self._overhear(event)
+        if event.agent == self._overheard:
+            items = self._named_items(event.agent, self._feed(event.agent).on(event))
+            self._overheard = None if isinstance(event, ev.TurnEnded) else self._overheard
+            return items
         if event.agent != self.shown_agent:
             return self._crowd.on(event)
-        return self._feed(event.agent).on(event)
+        items = self._feed(event.agent).on(event)
+        return self._named_items(event.agent, items) if self._named else items
+
+    def _overhear(self, event: ev.Event) -> None:
+        """A fork that answers the person is shown like the agent they are with, until it has answered."""
+        match event:
+            case ev.Appended(entry=e.Entry(body=e.Agent(answers="user", agent=name))) if name == event.agent:
+                self._overheard = name
 
     def past(self, entries: Iterable[e.Entry], agent: str) -> list[Item]:
         """Entries from before, as if this screen had been there; what they leave open is remembered."""
@@ -78,6 +91,10 @@ class Stage:
         rows = self._streamed(feed.streaming, width)
         thoughts = self._folded(feed.thought, width)
         under += feed.live(spin, asking=self.asking)
+        if self._overheard is not None:
+            heard = self._feed(self._overheard)
+            rows = [*rows, *(self._streamed(heard.streaming, width) if heard.streaming else [])]
+            under += heard.live(spin, asking=self.asking)
         under += [] if self.boarding else self._crowd.lines(spin)
         if self.errand is not None and not self.asking:
             under += self.errand.lines(self._clock(), self._look, spin)

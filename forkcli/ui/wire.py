@@ -5,6 +5,7 @@ from dataclasses import asdict
 from typing import Any
 
 from forkcli.core import entries as e
+from forkcli.core.asked import Asked
 from forkcli.core.check_entries import Checked, Checks
 from forkcli.core.messages import tool_result_block
 
@@ -26,9 +27,25 @@ def wire(entry: e.Entry) -> Iterator[dict[str, Any]]:
             yield {"type": "system", "subtype": "notice", "text": text}
         case e.ModelChange(model=model, effort=effort):
             yield {"type": "system", "subtype": "model", "model": model, "effort": effort}
-        case e.Fork(children=children, from_seq=at):
+        case Checks() as checks:
+            yield {"type": "system", "subtype": "checks", **asdict(checks)}
+        case Checked() as checked:
+            facts = {("from" if k == "sender" else k): v for k, v in asdict(checked).items() if k != "what"}
+            yield {"type": "check", "subtype": checked.what, **facts}
+        case e.Failure(kind=kind, sentence=sentence, status=status):
+            yield {"type": "error", "subtype": kind, "error": sentence, "status": status}
+        case e.Interrupt(by=by, reason=reason):
+            yield {"type": "error", "subtype": "interrupted", "by": by, "error": reason}
+        case body:
+            yield from _family(body)
+
+
+def _family(body: e.Body) -> Iterator[dict[str, Any]]:
+    """What an agent's relatives have to do with it."""
+    match body:
+        case e.Fork(children=children, from_seq=at, wait=wait):
             tasks = [asdict(child) for child in children]
-            yield {"type": "fork", "at": at, "children": tasks, "wait": entry.body.wait}
+            yield {"type": "fork", "at": at, "children": tasks, "wait": wait}
         case e.Spawn(children=children, onboarded=onboarded) as spawn:
             tasks = [asdict(child) for child in children]
             order = {"brief": spawn.brief, "interview": spawn.interview, "model": spawn.model or None}
@@ -43,15 +60,9 @@ def wire(entry: e.Entry) -> Iterator[dict[str, Any]]:
                 "outcome": merge.outcome,
                 "paths": merge.paths,
             }
-        case Checks() as checks:
-            yield {"type": "system", "subtype": "checks", **asdict(checks)}
-        case Checked() as checked:
-            facts = {("from" if k == "sender" else k): v for k, v in asdict(checked).items() if k != "what"}
-            yield {"type": "check", "subtype": checked.what, **facts}
-        case e.Failure(kind=kind, sentence=sentence, status=status):
-            yield {"type": "error", "subtype": kind, "error": sentence, "status": status}
-        case e.Interrupt(by=by, reason=reason):
-            yield {"type": "error", "subtype": "interrupted", "by": by, "error": reason}
+        case Asked(agent=fork, by=by, question=question, answer=answer):
+            said = {"question": question, "answer": answer}
+            yield {"type": "system", "subtype": "asked", "from": by, "fork": fork, **said}
 
 
 def message(answer: e.Assistant) -> dict[str, Any]:

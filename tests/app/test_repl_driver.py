@@ -59,6 +59,9 @@ class Agrees:
     async def ask(self, _question: Question) -> Answer:
         return "once"
 
+    async def inquire(self, _agent: str, _text: str) -> str | None:
+        return None
+
 
 def notices(driver: ReplDriver) -> list[str]:
     return [entry.body.text for entry in driver.history.entries if isinstance(entry.body, Notice)]

@@ -118,6 +118,9 @@ class Asked:
         self.at_once -= 1
         return self.answers.pop(0)
 
+    async def inquire(self, _agent: str, _text: str) -> str | None:
+        return None
+
 
 @dataclass
 class Bench:

@@ -39,6 +39,9 @@ class Person:
         self.asked.append(question)
         return next(self._answers)
 
+    async def inquire(self, _agent: str, _text: str) -> str | None:
+        return None
+
 
 async def _driver(project: Path, url: str, person: Person) -> ReplDriver:
     settings = Settings(cwd=project, project=project, base_url=url, api_key=KEY)
