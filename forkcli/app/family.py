@@ -79,7 +79,9 @@ def go(session: "Session", name: str) -> None:
     except BaseException:
         files.close()
         raise
-    session.focus(opened, fork_rig(session.around, opened, workspace, session.rig))
+    rig = fork_rig(session.around, opened, workspace, session.rig)
+    session.merging.mend(opened, rig)
+    session.focus(opened, rig)
 
 
 def files_of_agent(session: "Session", name: AgentId, opened: list[Workspace] | None = None) -> Workspace:
