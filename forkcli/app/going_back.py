@@ -104,7 +104,8 @@ class GoingBack:
         if newest is not None and newest.tree != taken.tree:
             pairs.append((newest.tree, taken.tree))
             jobs = jobs or timeline.worked
-        compare = partial(_compared, self.merging.snapshots, mark.tree, taken.tree, pairs)
+        torn = timeline.torn.tree if timeline.torn is not None else ""
+        compare = partial(_compared, self.merging.snapshots, mark.tree, taken.tree, pairs, torn)
         changes, yours = await aside(compare)
         return Now(mark, taken, changes, yours, jobs)
 
@@ -155,11 +156,17 @@ class GoingBack:
 
 
 def _compared(
-    snapshots: Snapshots, old: str, new: str, pairs: list[tuple[str, str]]
+    snapshots: Snapshots, old: str, new: str, pairs: list[tuple[str, str]], torn: str
 ) -> tuple[tuple[Change, ...], frozenset[str]]:
-    """How two snapshots differ, and the paths by which the two of any of `pairs` do."""
+    """How two snapshots differ, and the paths by which the two of any of `pairs` do.
+
+    After a return to `old` was cut, what is neither as before it (`torn`) nor as it was to become is the user's too.
+    """
     changes = tuple(snapshots.changes(old, new)) if old != new else ()
-    return changes, frozenset[str]().union(*(snapshots.touched(*pair) for pair in pairs))
+    yours = frozenset[str]().union(*(snapshots.touched(*pair) for pair in pairs))
+    if torn:
+        yours |= snapshots.touched(torn, new) & {change.path for change in changes}
+    return changes, yours
 
 
 def _told(change: Change, yours: frozenset[str]) -> PathChange:

@@ -44,6 +44,7 @@ class Timeline:
     marks: list[Mark] = field(default_factory=list)
     dirt: Dirt = "said"  # since the newest snapshot: nothing, something was said (people edit then), something written
     jobs: set[str] = field(default_factory=set)  # background jobs that may be alive
+    torn: Mark | None = None  # what lay there when a return of the files began that a killed process did not end
     _deeds: list[int] = field(default_factory=list)  # after each of these entries files may be others
     _words: list[int] = field(default_factory=list)
     _writing: set[CallId] = field(default_factory=set)
@@ -153,7 +154,7 @@ class Timeline:
 
     def _deed(self, after: int) -> None:
         self._deeds.append(after)
-        self.dirt = "written"
+        self.dirt, self.torn = "written", None
 
     def _say(self, after: int) -> None:
         self._words.append(after)
@@ -176,9 +177,10 @@ class Timeline:
         if known:
             words = bisect_left(self._words, of)
             self.marks.append(Mark(of, body.tree, body.excluded, self._deeds_at(seq), words, self.worked))
-            self.dirt, self._worked = "", bool(self.jobs)
+            self.dirt, self._worked, self.torn = "", bool(self.jobs), None
         if body.restore == "before":
             self._deed(seq)
+            self.torn = self.marks[-1] if known else None
 
 
 def tree_at(history: History, seq: Seq) -> str | None:

@@ -1,13 +1,22 @@
 """The files of an agent as they were: noted at checkpoints, shown, brought back, and never over anybody's edits."""
 
 import asyncio
+import os
+import shutil
+import subprocess
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from fork_kit import Den, den
+import pytest
+from fork_kit import Den, den, forks
 
+from forkcli.app.family import go
+from forkcli.app.going_back import UNKNOWN, GoingBack
 from forkcli.core.entries import Checkpoint, Snapshot
 from forkcli.core.ids import Seq
+from forkcli.engine.agent import Agent
+from forkcli.engine.rig import Rig
+from forkcli.errors import ForkError
 from forkcli.models.scripted import Reply, call, reply
 
 
@@ -15,26 +24,52 @@ def bash(command: str) -> Reply:
     return reply(call("bash", command=command))
 
 
-def checkpoints(home: Den) -> list[Seq]:
+def parts(home: Den) -> tuple[GoingBack, Agent, Rig]:
     assert home.session is not None
-    return [entry.seq for entry in home.session.agent.history.entries if isinstance(entry.body, Checkpoint)]
+    return home.session.going_back, home.session.agent, home.session.rig
 
 
-def played(project: Path, script: list[Reply], then: Callable[[Den], Awaitable[None]]) -> Den:
+def checkpoints(home: Den) -> list[Seq]:
+    """Of the agent itself, not of its past."""
+    _, agent, _ = parts(home)
+    return [entry.seq for entry in agent.history.entries.own if isinstance(entry.body, Checkpoint)]
+
+
+async def noted(home: Den) -> None:
+    """Until no snapshot is on its way any more."""
+    assert home.session is not None
+    await asyncio.gather(*home.session.merging.taking)
+
+
+Then = Callable[[Den], Awaitable[None]]
+
+
+def played(project: Path, script: list[Reply] | dict[str, list[Reply]], then: Then, **settings: object) -> Den:
     """A session that answers one prompt by `script`; then something is done with it."""
 
     async def run(home: Den) -> None:
         home.open()
         try:
             await home.turn()
+            await noted(home)
             await then(home)
         finally:
             await home.close()
 
-    with den(project, {"main": script}) as home:
+    with den(project, script if isinstance(script, dict) else {"main": script}, **settings) as home:
         asyncio.run(run(home))
         home.sound()
         return home
+
+
+def state(folder: Path) -> dict[str, tuple[int, bytes]]:
+    """Every file beneath a folder but git's and fork's: its permissions and kind, and its bytes or where it points."""
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        if path.relative_to(folder).parts[0] not in {".git", ".fork"} and (path.is_symlink() or path.is_file()):
+            data = os.fsencode(path.readlink()) if path.is_symlink() else path.read_bytes()
+            found[str(path.relative_to(folder))] = (path.lstat().st_mode, data)
+    return found
 
 
 def test_what_commands_did_is_shown_and_undone_and_the_undoing_is_undone(project: Path) -> None:
@@ -45,20 +80,17 @@ def test_what_commands_did_is_shown_and_undone_and_the_undoing_is_undone(project
     ]
 
     async def then(home: Den) -> None:
-        session = home.session
-        assert session is not None
-        back, agent, rig = session.going_back, session.agent, session.rig
+        back, agent, rig = parts(home)
         first, second, _ = checkpoints(home)
         plan = await back.preview(agent, rig, first)
-        assert [(change.path, change.since, change.yours) for change in plan.changes] == [
-            ("README.md", "deleted", False),
-            ("one.txt", "added", False),
-            ("src/hello.py", "modified", False),
+        assert [(one.path, one.since, one.added, one.removed, one.yours) for one in plan.changes] == [
+            ("README.md", "deleted", 0, 1, False),
+            ("one.txt", "added", 2, 0, False),
+            ("src/hello.py", "modified", 0, 0, False),
         ]
         head = agent.history.entries[-1].seq
         done = await back.restore(agent, rig, first)
-        assert done.done
-        assert done.restored == ("README.md", "one.txt", "src/hello.py")
+        assert (done.done, done.restored) == (True, ("README.md", "one.txt", "src/hello.py"))
         assert (project / "README.md").exists()
         assert not (project / "one.txt").exists()
         assert not (project / "src/hello.py").stat().st_mode & 0o111
@@ -71,23 +103,176 @@ def test_what_commands_did_is_shown_and_undone_and_the_undoing_is_undone(project
     played(project, script, then)
 
 
-def test_a_turn_that_only_reads_takes_no_snapshot(project: Path) -> None:
+def hostile(project: Path) -> None:
+    """Files of every awkward kind."""
+    (project / ".gitattributes").write_text("*.txt text=auto eol=lf\n*.bin filter=evil\n* ident\n")
+    (project / "crlf.txt").write_bytes(b"one\r\ntwo\nthree\r\n$Id$\n")
+    (project / "big.bin").write_bytes(bytes(range(256)) * 4 * 1024 * 50)
+    (project / "tool").write_text("#!/bin/sh\n")
+    (project / "tool").chmod(0o755)
+    (project / "dangling").symlink_to("nowhere/at all")
+    (project / "became a folder").write_text("file\n")
+    (project / "became a file/deep").mkdir(parents=True)
+    (project / "became a file/deep/x").write_text("x\n")
+    (project / "höhe ☃\n\udcff.md").write_text("odd\n")
+    (project / "empty").write_bytes(b"")
+    subprocess.run(["git", "config", "filter.evil.clean", "tr a-z A-Z"], cwd=project, check=True)
+    subprocess.run(["git", "config", "filter.evil.smudge", "false"], cwd=project, check=True)
+    subprocess.run(["git", "config", "core.autocrlf", "true"], cwd=project, check=True)
+
+
+SPOIL = """
+printf 'ONE\ntwo\r\n' > crlf.txt; printf x | dd of=big.bin bs=1 seek=40000000 conv=notrunc status=none
+chmod -x tool; ln -sfn README.md dangling; rm 'became a folder'; mkdir 'became a folder'; echo y > 'became a folder/y'
+rm -r 'became a file'; echo file > 'became a file'; rm h*; chmod +x empty; echo new > 'new one'
+"""
+
+
+@pytest.mark.timeout(120)
+def test_every_byte_mode_and_link_comes_back(project: Path) -> None:
+    hostile(project)
+    before = state(project)
+
     async def then(home: Den) -> None:
-        assert home.session is not None
-        assert await home.session.going_back.changed_since(home.session.agent, home.session.rig, Seq(3)) == ()
+        back, agent, rig = parts(home)
+        spoilt = state(project)
+        assert spoilt != before
+        head = agent.history.entries[-1].seq
+        done = await back.restore(agent, rig, checkpoints(home)[0])
+        assert done.done, done
+        assert state(project) == before
+        assert (await back.restore(agent, rig, head)).done
+        assert state(project) == spoilt
+
+    played(project, [bash(SPOIL), reply("Done.")], then)
+
+
+def test_edits_of_equal_size_within_one_second_are_told_apart(project: Path) -> None:
+    script = [*(bash(f"printf {letter} > same") for letter in "abcd"), reply("Done.")]
+
+    async def then(home: Den) -> None:
+        back, agent, rig = parts(home)
+        for at, letter in zip(reversed(checkpoints(home)[1:]), "dcba", strict=True):
+            assert (await back.restore(agent, rig, at)).done
+            assert (project / "same").read_text() == letter
+
+    played(project, script, then)
+
+
+def test_what_is_not_restored_is_named_beforehand_and_not_touched(project: Path) -> None:
+    (project / ".gitignore").write_text("*.log\nbuild/\n")
+    nested = project / "vendor"
+    nested.mkdir()
+    subprocess.run(["git", "init", "-q"], cwd=nested, check=True)
+    made = "mkdir build; echo x > build/out; echo x > a.log; echo x > vendor/file; mkfifo pipe; echo x > kept"
+
+    async def then(home: Den) -> None:
+        back, agent, rig = parts(home)
+        plan = await back.preview(agent, rig, checkpoints(home)[0])
+        assert plan.paths == ("kept",)
+        named = [line.split(": ")[0] for line in plan.beyond]
+        assert sorted(named) == ["a.log", "build/", "pipe", "vendor/"]
+        assert (await back.restore(agent, rig, checkpoints(home)[0])).restored == ("kept",)
+        assert (project / "build/out").exists()
+        assert (project / "a.log").exists()
+        assert (project / "vendor/file").exists()
+
+    played(project, [bash(made), reply("Done.")], then)
+
+
+@pytest.mark.parametrize("kind", ["no git", "below", "git later"])
+def test_a_project_needs_no_git_of_its_own(project: Path, kind: str) -> None:
+    place = project / "src" if kind == "below" else project
+    if kind != "below":
+        shutil.rmtree(project / ".git")
+    command = "echo x > new; " + ("git init -q" if kind == "git later" else "true")
+
+    async def then(home: Den) -> None:
+        back, agent, rig = parts(home)
+        assert (await back.preview(agent, rig, checkpoints(home)[0])).paths == ("new",)
+        assert (await back.restore(agent, rig, checkpoints(home)[0])).done
+        assert not (place / "new").exists()
+        assert (project / "src/hello.py").exists()
+
+    played(place, [bash(command), reply("Done.")], then)
+
+
+# --- what costs nothing, and what fails -----------------------------------------------------------------------------
+
+
+def test_a_turn_that_only_reads_takes_no_snapshot_and_has_changed_nothing(project: Path) -> None:
+    async def then(home: Den) -> None:
+        back, agent, rig = parts(home)
+        assert (await back.preview(agent, rig, checkpoints(home)[0])).unknown == ""
+        assert await back.changed_since(agent, rig, checkpoints(home)[0]) == ()
 
     home = played(project, [reply(call("read", path="README.md")), reply("Read.")], then)
     assert home.bodies("main", Snapshot) == []
 
 
-def test_what_the_user_changed_is_named_and_kept_unless_told_otherwise(project: Path) -> None:
-    script = [bash("echo agent > mine.txt; echo agent > both.txt; echo agent > its.txt"), reply("Done.")]
+def test_a_snapshot_is_taken_for_each_checkpoint_that_follows_writing_and_none_for_reading(project: Path) -> None:
+    read = reply(call("read", path="README.md"))
+
+    async def then(_: Den) -> None: ...
+
+    home = played(project, [read, bash("echo 1 > a"), read, read, bash("echo 2 > a"), reply("Done.")], then)
+    told = [shot.of_seq for shot in home.bodies("main", Snapshot)]
+    sealed = [entry.seq for entry in home.own("main") if isinstance(entry.body, Checkpoint)]
+    assert told == [sealed[0], sealed[2], sealed[5]]
+
+
+def test_where_no_snapshot_can_be_taken_it_is_said_once_and_the_turn_goes_on(project: Path) -> None:
+    (project / ".fork").mkdir(mode=0o700)
+    (project / ".fork/snapshots.git").write_text("in the way")
 
     async def then(home: Den) -> None:
-        session = home.session
-        assert session is not None
-        back, agent, rig = session.going_back, session.agent, session.rig
-        await asyncio.gather(*session.merging.taking)
+        back, agent, rig = parts(home)
+        with pytest.raises(ForkError):
+            await back.preview(agent, rig, checkpoints(home)[0])
+        assert await back.changed_since(agent, rig, checkpoints(home)[0]) == ("b",)
+        assert len([text for text in home.warnings if "cannot be taken back by a rewind" in text]) == 1
+
+    script = [bash("echo 1 > a"), reply(call("write", path="b", content="b")), bash("cat a"), reply("Done.")]
+    home = played(project, script, then)
+    assert home.results()[-1].startswith("1")
+
+
+def test_what_no_snapshot_tells_is_not_guessed(project: Path) -> None:
+    async def then(home: Den) -> None:
+        back, agent, rig = parts(home)
+        plan = await back.preview(agent, rig, Seq(1))
+        assert plan.unknown == UNKNOWN
+        with pytest.raises(ForkError, match="cannot be restored"):
+            await back.restore(agent, rig, Seq(1))
+
+    async def lost(home: Den) -> None:
+        """The snapshot of the first checkpoint was never recorded: as if the process had been killed before."""
+        await home.close()
+        path = home.folder / "agents/main/history.jsonl"
+        lines = path.read_bytes().splitlines(keepends=True)
+        path.write_bytes(b"".join(line for line in lines if b'"type":"snapshot"' not in line))
+        home.open(home.folder.name)
+        await then(home)
+
+    with den(project, {"main": [bash("echo 1 > a"), reply("Done.")]}) as home:
+
+        async def run() -> None:
+            home.open()
+            await home.turn()
+            await lost(home)
+            await home.close()
+
+        asyncio.run(run())
+
+
+# --- what the user does meanwhile -----------------------------------------------------------------------------------
+
+
+def test_what_the_user_changed_is_named_and_kept_unless_told_otherwise(project: Path) -> None:
+    script = [bash("echo agent > both.txt; echo agent > its.txt"), reply("Done.")]
+
+    async def then(home: Den) -> None:
+        back, agent, rig = parts(home)
         first = checkpoints(home)[0]
         (project / "both.txt").write_text("user\n")
         (project / "README.md").write_text("user\n")
@@ -98,8 +283,7 @@ def test_what_the_user_changed_is_named_and_kept_unless_told_otherwise(project: 
         assert [conflict.path for conflict in stopped.conflicts] == ["README.md", "both.txt"]
         assert (project / "its.txt").exists()
         kept = await back.restore(agent, rig, first, "keep")
-        assert kept.done
-        assert [one.path for one in kept.kept] == ["README.md", "both.txt"]
+        assert (kept.done, [one.path for one in kept.kept]) == (True, ["README.md", "both.txt"])
         assert (project / "both.txt").read_text() == "user\n"
         assert not (project / "its.txt").exists()
         replaced = await back.restore(agent, rig, first, "replace")
@@ -110,3 +294,115 @@ def test_what_the_user_changed_is_named_and_kept_unless_told_otherwise(project: 
         assert (project / "both.txt").read_text() == "user\n"
 
     played(project, script, then)
+
+
+def test_what_the_user_changed_between_turns_and_the_agent_wrote_over_is_known(project: Path) -> None:
+    async def then(home: Den) -> None:
+        back, agent, rig = parts(home)
+        first = checkpoints(home)[0]
+        (project / "shared").write_text("user\n")
+        await home.turn("more")
+        await noted(home)
+        plan = await back.preview(agent, rig, first)
+        assert (plan.paths, plan.yours) == (("a", "b", "shared"), ("shared",))
+        second = checkpoints(home)[2]
+        assert (await back.preview(agent, rig, second)).yours == ()
+        assert (await back.restore(agent, rig, second)).done
+        assert (project / "shared").read_text() == "user\n"
+        assert not (project / "b").exists()
+
+    script = [
+        bash("echo a > a; echo agent > shared"),
+        reply("One."),
+        bash("echo b > b; echo both >> shared"),
+        reply("Two."),
+    ]
+    played(project, script, then)
+
+
+def test_a_file_of_the_users_in_a_folder_that_becomes_a_file_again_is_not_lost(project: Path) -> None:
+    (project / "thing").write_text("file\n")
+
+    async def then(home: Den) -> None:
+        back, agent, rig = parts(home)
+        (project / "thing/mine").write_text("user\n")
+        kept = await back.restore(agent, rig, checkpoints(home)[0], "keep")
+        assert kept.done
+        assert (project / "thing/mine").read_text() == "user\n"
+        assert {one.path for one in kept.kept} == {"thing", "thing/mine"}
+        assert not (project / "thing/its").exists()
+
+    played(project, [bash("rm thing; mkdir thing; echo x > thing/its"), reply("Done.")], then)
+
+
+def test_a_background_job_is_told_apart_from_the_agent_s_calls(project: Path) -> None:
+    job = reply(
+        call("bash", command="while ! test -e go; do sleep 0.05; done; echo job > made; sleep 9", background=True)
+    )
+
+    async def then(home: Den) -> None:
+        back, agent, rig = parts(home)
+        (project / "go").write_text("")
+        while not (project / "made").exists():
+            await asyncio.sleep(0.02)
+        plan = await back.preview(agent, rig, checkpoints(home)[-1])
+        assert (plan.yours, plan.jobs) == (("go", "made"), True)
+
+    played(project, [job, reply("It runs.")], then)
+
+
+# --- forks ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_fork_goes_back_in_its_own_files_alone(project: Path) -> None:
+    plan = {
+        "main": [reply(forks("one", merge="none")), reply("Done.")],
+        "f1": [bash("echo 1 > one; rm README.md"), bash("echo 2 > two"), reply("Did it.")],
+    }
+
+    async def then(home: Den) -> None:
+        assert home.session is not None
+        go(home.session, "f1")
+        back, agent, rig = parts(home)
+        first, second, last = checkpoints(home)
+        assert (await back.preview(agent, rig, first)).paths == ("README.md", "one", "two")
+        assert await back.changed_since(agent, rig, last) == ()
+        assert (await back.restore(agent, rig, second)).restored == ("two",)
+        assert not rig.workspace.listdir(".").count("two")
+        assert rig.workspace.read("one", 10) == b"1\n"
+        assert (await back.restore(agent, rig, first)).done
+        assert "README.md" in rig.workspace.listdir(".")
+        assert sorted(path.name for path in project.iterdir() if not path.name.startswith(".")) == ["README.md", "src"]
+
+    played(project, plan, then)
+
+
+def test_a_merge_is_undone_like_anything_else(project: Path) -> None:
+    plan = {
+        "main": [reply(forks("one")), reply("Done.")],
+        "f1": [bash("echo 1 > one; rm README.md"), reply("Did it.")],
+    }
+
+    async def then(home: Den) -> None:
+        back, agent, rig = parts(home)
+        assert (project / "one").exists()
+        first = checkpoints(home)[0]
+        plan = await back.preview(agent, rig, first)
+        assert (plan.paths, plan.yours) == (("README.md", "one"), ())
+        assert (await back.restore(agent, rig, first)).done
+        assert (project / "README.md").exists()
+        assert not (project / "one").exists()
+
+    played(project, plan, then)
+
+
+def test_a_fork_that_only_reads_restores_nothing(project: Path) -> None:
+    task = {"task": "look", "access": "read"}
+    plan = {"main": [bash("echo 1 > a"), reply(forks(task)), reply("Done.")], "f1": [bash("cat a"), reply("Seen.")]}
+
+    async def then(home: Den) -> None:
+        assert home.session is not None
+        found = home.own("f1")
+        assert [entry for entry in found if isinstance(entry.body, Snapshot)] == []
+
+    played(project, plan, then)

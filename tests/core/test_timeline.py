@@ -96,9 +96,11 @@ def test_what_a_restoring_did_is_not_the_user_s_doing_even_if_it_was_killed() ->
     whole = line(prompt(), seal(), shot(3, "A"), shot(4, "B", "before"), shot(5, "A", "after"), shot(6, "C"))
     assert yours(whole, 3) == [("A", "B"), ("A", "C")]
     assert [mark.seq for mark in whole.marks] == [3, 4, 6, 6]
-    killed = line(prompt(), seal(), shot(3, "A"), shot(4, "B", "before"), shot(5, "half"))
+    killed = line(prompt(), seal(), shot(3, "A"), shot(4, "B", "before"), shot(6, "half"))
     assert yours(killed, 3) == [("A", "B")]
     assert whole.at(Seq(4)) == whole.marks[1]  # to which one goes back to undo it
+    assert line(shot(2, "B", "before")).torn is not None
+    assert (whole.torn, killed.torn) == (None, None)
 
 
 def test_a_call_that_a_rewind_left_open_does_not_hold_back_later_snapshots() -> None:

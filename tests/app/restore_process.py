@@ -1,0 +1,37 @@
+"""A program for tests: opens a session and restores the files of its first checkpoint.
+
+Usage: restore_process.py PROJECT SESSION
+"""
+
+import asyncio
+import sys
+from pathlib import Path
+
+from forkcli.app.crew import Surroundings
+from forkcli.app.parts import NobodyToAsk
+from forkcli.app.session import Session, resume_session
+from forkcli.config import Settings
+from forkcli.core.entries import Checkpoint
+from forkcli.core.ids import Seq, SessionId
+from forkcli.engine.agent import Approvals
+from forkcli.engine.patience import Patience
+from forkcli.models.anthropic import AnthropicModel
+from forkcli.store.scratch import Scratch
+from forkcli.workspace.base import open_workspace
+
+
+def first_checkpoint(session: Session) -> Seq:
+    return next(entry.seq for entry in session.agent.history.entries if isinstance(entry.body, Checkpoint))
+
+
+async def main(project: Path, session: str) -> None:
+    settings = Settings(cwd=project, project=project, base_url="http://127.0.0.1:9")
+    model, workspace = AnthropicModel(api_key="test", base_url="http://127.0.0.1:9"), open_workspace(project)
+    asked, emit = Approvals(NobodyToAsk()), list[object]().append
+    around = Surroundings(settings, Scratch(project), model, workspace, asked, Patience(), emit)
+    opened = resume_session(around, SessionId(session))
+    await opened.going_back.restore(opened.agent, opened.rig, first_checkpoint(opened))
+
+
+if __name__ == "__main__":
+    asyncio.run(main(Path(sys.argv[1]), sys.argv[2]))
