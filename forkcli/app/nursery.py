@@ -1,6 +1,7 @@
 """Makes the forks of a session: their files, their workspace, what they are told; and brings their work back."""
 
 import asyncio
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -21,11 +22,13 @@ from forkcli.core.messages import quoted, text_block
 from forkcli.engine.agent import Agent
 from forkcli.engine.rig import Rig
 from forkcli.errors import ForkError
+from forkcli.models.names import ALIASES, full_name
 from forkcli.prompts import filled
 from forkcli.store.agent_files import create_agent, is_begun, open_agent
 from forkcli.store.files import own_folder
 from forkcli.workspace.base import ForkWorkspace, open_fork
 
+_MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@\[\]-]{0,127}")
 LAYERS = "layers"  # where a fork's own files lie, in its folder
 
 
@@ -145,6 +148,12 @@ class ForkNursery:
     def begin(self, parent: Agent, spawn: Spawn, child: Child) -> Prompt:
         """What lets a spawned agent that was interviewed begin with its task."""
         return self.onboarding.task(parent.history, spawn, child)
+
+    def model_named(self, name: str) -> str:
+        """The full name of a model. Raises ForkError for what cannot be one; its endpoint knows the rest."""
+        if not _MODEL.fullmatch(name):
+            raise ForkError(f"{name[:80]!r} is no name of a model", f"for instance one of: {', '.join(ALIASES)}")
+        return full_name(name)
 
     def _opening(self, parent: Agent, rig: Rig, order: Order, child: Child, past: History) -> list[Body]:
         if isinstance(order, Spawn):

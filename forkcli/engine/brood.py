@@ -2,11 +2,11 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from forkcli.core.decide import Finish
-from forkcli.core.entries import Child, Merge, Order, Report
+from forkcli.core.entries import Child, Merge, Order, Prompt, Report, Spawn
 from forkcli.core.history import History
 from forkcli.core.ids import AgentId
 from forkcli.engine.agent import Agent, Stop
@@ -41,6 +41,14 @@ class Nursery(Protocol):
         """
         ...
 
+    def begin(self, parent: Agent, spawn: Spawn, child: Child) -> Prompt:
+        """What lets a spawned agent that was interviewed begin with its task."""
+        ...
+
+    def model_named(self, name: str) -> str:
+        """The full name of a model. Raises ForkError for what cannot be one."""
+        ...
+
     async def leave(self, child: Agent, rig: Rig) -> None:
         """Let go of a child that is to be taken up again with the session."""
         ...
@@ -64,15 +72,21 @@ class RunTurn(Protocol):
     async def __call__(self, agent: Agent, rig: Rig) -> Finish: ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Brood:
-    """The children of one fork that run together, with the past that all of them share."""
+    """The children of one order that run together, with the past that all of them share.
+
+    Where one agent is onboarded for all of them, that past is there when its interview is over: it is empty as long as
+    that is under way, and stays so if it fails; `unready` is then what they report.
+    """
 
     parent: Agent
     rig: Rig
     order: Order
     past: History
     gate: Gate
+    onboarding: "asyncio.Task[None] | None" = None
+    unready: Report | None = None
 
 
 @dataclass(slots=True)
@@ -81,7 +95,7 @@ class Member:
 
     brood: Brood
     child: Child
-    task: "asyncio.Task[None]"
+    task: "asyncio.Task[None]" = field(init=False)
     begun: bool = False  # it has, or had, a place
     agent: Agent | None = None
     rig: Rig | None = None

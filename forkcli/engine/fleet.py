@@ -6,15 +6,17 @@ parent's. So gathering is the same whether the children just began or are taken 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from forkcli.core.decide import unreported
-from forkcli.core.entries import Child, Fork, Merge
+from forkcli.core.entries import Child, Fork, Merge, Spawn
+from forkcli.core.events import Warned
 from forkcli.core.history import History
 from forkcli.core.ids import AgentId, CallId, Seq
 from forkcli.engine.agent import Agent
 from forkcli.engine.bringing import bring_kept
 from forkcli.engine.gathering import answer_started, gather, next_report, settle
-from forkcli.engine.ports import ForkOrder
+from forkcli.engine.ports import ForkOrder, SpawnOrder
 from forkcli.engine.rig import Rig
 from forkcli.engine.roster import Roster
 from forkcli.engine.running import shared_past, start
@@ -42,12 +44,46 @@ class Fleet(Roster):
         if not wanted.wait:
             answer_started(parent, fork)
 
+    async def spawn(self, parent: Agent, rig: Rig, call: CallId | None, wanted: SpawnOrder) -> None:
+        """Put a spawn on record and start it. Raises ForkError beyond a bound, or for a model that cannot be."""
+        shared = len(wanted.tasks) > 1 and wanted.interview != "none"
+        self._check(parent, len(wanted.tasks) + shared, levels=1 + shared)
+        model = await self._model(parent, rig, wanted.model) if wanted.model else ""
+        onboarded = self._next("s") if shared else None
+        kind: Literal["f", "s"] = "f" if shared else "s"
+        children = tuple(Child(self._next(kind), task.task, task.access, task.max_steps) for task in wanted.tasks)
+        self.nursery.reserve([*([onboarded] if onboarded else []), *(child.agent for child in children)])
+        from_seq = _of_the_same_answer(parent.history, call) or parent.history.entries[-1].seq
+        spawn = Spawn(
+            wanted.brief,
+            children,
+            from_seq,
+            onboarded,
+            interview=wanted.interview,
+            model=model,
+            call=call,
+            wait=wanted.wait,
+            merge=wanted.merge,
+        )
+        parent.record(spawn)
+        self.nursery.ordered(parent, rig, spawn)
+        start(self, parent, rig, spawn)
+        if not wanted.wait:
+            answer_started(parent, spawn)
+
+    async def _model(self, parent: Agent, rig: Rig, name: str) -> str:
+        """The full name of another model; that nothing is known of it is said."""
+        model = self.nursery.model_named(name)
+        if model != parent.history.model and not (await rig.model.limits(model)).known:
+            parent.emit(Warned(parent.id, f"nothing is known of the model {model}: its sizes are a guess"))
+        return model
+
     def allot(self, parent: Agent, *, left: bool = False) -> AgentId:
         """The id of one more fork of `parent`. Raises ForkError beyond a bound.
 
         `left`: of a stretch that `parent` leaves behind, which is as deep as itself.
         """
-        self._check(parent, 1, deep=not left)
+        self._check(parent, 1, levels=0 if left else 1)
         name = self._next()
         self.nursery.reserve([name])
         return name
@@ -59,15 +95,16 @@ class Fleet(Roster):
         self.nursery.reserve([name])
         return name
 
-    def _next(self) -> AgentId:
+    def _next(self, kind: Literal["f", "s"] = "f") -> AgentId:
         self.next_number += 1
-        return AgentId(f"f{self.next_number - 1}")
+        return AgentId(f"{kind}{self.next_number - 1}")
 
-    def _check(self, parent: Agent, count: int, *, deep: bool = True) -> None:
+    def _check(self, parent: Agent, count: int, *, levels: int = 1) -> None:
         above = parent.history.agent
-        if deep and above is not None and above.depth >= self.bounds.depth:
+        if levels and above is not None and above.depth + levels > self.bounds.depth:
+            deep = "is that deep" if above.depth >= self.bounds.depth else "has room for one level, not for two"
             raise ForkError(
-                f"forks are at most {self.bounds.depth} deep, and this agent is that deep", "do the tasks yourself"
+                f"agents are at most {self.bounds.depth} deep, and this agent {deep}", "do the tasks yourself"
             )
         self._check_count(count)
 

@@ -4,8 +4,11 @@ It never holds anyone for longer than it was told, and never holds the first one
 """
 
 import asyncio
+from datetime import datetime
 
+from forkcli.core.history import History
 from forkcli.core.ids import AgentId
+from forkcli.core.sharing import CACHE_LIVES_S, SMALL, asleep_s, fresh_tokens
 
 WARM_S = 5.0  # how long siblings wait at most where only the newest messages have to be written
 COLD_S = 60.0  # the same where the whole past has to be: reading a long prompt takes the endpoint that long
@@ -48,3 +51,10 @@ class Gate:
         self._first = next(iter(self._waiting), None)
         if self._first is not None:
             self._waiting[self._first].set()
+
+
+def hold_s(past: History, now: datetime) -> float:
+    """How long siblings wait for the first one: not at all where nothing worth sharing has to be written."""
+    if asleep_s(past, now) >= CACHE_LIVES_S:
+        return COLD_S
+    return WARM_S if fresh_tokens(past) > SMALL else 0

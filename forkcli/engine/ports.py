@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
 
-from forkcli.core.entries import Access, Body, Entry, Merge, ToolFacts
+from forkcli.core.entries import Access, Body, Entry, Interview, Merge, ToolFacts
 from forkcli.core.events import Event
 from forkcli.core.history import History
 from forkcli.core.ids import AgentId
@@ -154,6 +154,18 @@ class ForkOrder:
 
 
 @dataclass(frozen=True, slots=True)
+class SpawnOrder:
+    """What a call of `spawn` asks for; `model` is empty for the caller's own."""
+
+    brief: str
+    tasks: tuple[Task, ...]
+    interview: Interview = "fork"
+    model: str = ""
+    wait: bool = True
+    merge: Literal["auto", "none"] = "auto"
+
+
+@dataclass(frozen=True, slots=True)
 class RewindOrder:
     """What a call of `rewind` asks for."""
 
@@ -168,6 +180,11 @@ async def no_rewinds(_wanted: RewindOrder) -> None:
 
 
 async def no_forks(_wanted: ForkOrder) -> None:
+    """Where no fleet is."""
+    raise ForkError("no agents can be started here")
+
+
+async def no_spawns(_wanted: SpawnOrder) -> None:
     """Where no fleet is."""
     raise ForkError("no agents can be started here")
 
@@ -197,6 +214,7 @@ class ToolEnv:
     output: Callable[[str], None]  # live output for the screen
     jobs: "Jobs"
     fork: Callable[[ForkOrder], Awaitable[None]] = no_forks  # the order goes on record; the fleet answers the call
+    spawn: Callable[[SpawnOrder], Awaitable[None]] = no_spawns  # the same for new agents without a past
     merge: Callable[[str], Awaitable[Merge]] = no_merges  # brings the files of a child that kept them
     rewind: Callable[[RewindOrder], Awaitable[None]] = no_rewinds  # takes the head back; nothing is left to answer then
     send: Callable[[str, str], Awaitable[str]] = no_post  # to, text: what became of the message
@@ -226,7 +244,7 @@ class Jobs(Protocol):
 
 
 # Tools that start agents or rewind: run after an answer's other calls, and answered by what they bring about.
-AGENT_TOOLS = frozenset({"fork", "rewind"})
+AGENT_TOOLS = frozenset({"fork", "spawn", "rewind"})
 
 
 class Tool(Protocol):

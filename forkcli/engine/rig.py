@@ -12,7 +12,7 @@ from forkcli.engine.agent import Agent, Approvals, Stop
 from forkcli.engine.gate import Gate
 from forkcli.engine.jobs import AgentJobs
 from forkcli.engine.limiter import Limiter
-from forkcli.engine.ports import Emit, ForkOrder, Model, RewindOrder, Tool, Workspace
+from forkcli.engine.ports import Emit, ForkOrder, Model, RewindOrder, SpawnOrder, Tool, Workspace
 from forkcli.engine.reads import Reads
 
 
@@ -30,6 +30,10 @@ class FleetPort(Protocol):
 
     async def order(self, parent: Agent, rig: "Rig", call: CallId | None, wanted: ForkOrder) -> None:
         """Put a fork on record and start it. Raises ForkError beyond a bound."""
+        ...
+
+    async def spawn(self, parent: Agent, rig: "Rig", call: CallId | None, wanted: SpawnOrder) -> None:
+        """Put a spawn on record and start it. Raises ForkError beyond a bound, or for a model that cannot be."""
         ...
 
     def revive(self, parent: Agent, rig: "Rig") -> None:

@@ -14,7 +14,16 @@ from forkcli.core.events import CallOutput, CallStarted
 from forkcli.core.ids import CallId
 from forkcli.core.messages import Block, text_block
 from forkcli.engine.agent import Agent
-from forkcli.engine.ports import AGENT_TOOLS, ForkOrder, RewindOrder, Tool, ToolEnv, ToolOutcome, no_post
+from forkcli.engine.ports import (
+    AGENT_TOOLS,
+    ForkOrder,
+    RewindOrder,
+    SpawnOrder,
+    Tool,
+    ToolEnv,
+    ToolOutcome,
+    no_post,
+)
 from forkcli.engine.rig import Rig
 from forkcli.errors import ForkError, Kind
 
@@ -158,6 +167,7 @@ def tool_env(agent: Agent, rig: Rig, key: CallId = NO_CALL, output: Callable[[st
         output=output,
         jobs=rig.jobs,
         fork=partial(_order, agent, rig, key),
+        spawn=partial(_spawn, agent, rig, key),
         merge=partial(_merge, agent, rig),
         rewind=partial(_rewind, agent, rig, key),
         send=no_post if rig.post is None else partial(rig.post.send, agent, rig),
@@ -176,6 +186,12 @@ async def _rewind(agent: Agent, rig: Rig, key: CallId, wanted: RewindOrder) -> N
     if rig.rewinder is None or only_answers(agent.history):
         raise ForkError("nothing can be rewound here")
     await rig.rewinder.rewind(agent, rig, key, wanted)
+
+
+async def _spawn(agent: Agent, rig: Rig, key: CallId, wanted: SpawnOrder) -> None:
+    if rig.fleet is None:
+        raise ForkError("no agents can be started here")
+    await rig.fleet.spawn(agent, rig, key, wanted)
 
 
 async def _merge(agent: Agent, rig: Rig, name: str) -> Merge:

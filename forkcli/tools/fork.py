@@ -1,5 +1,6 @@
 """The tool `fork`: orders new agents that share the caller's whole past. The fleet runs them and answers the call."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from forkcli.core.messages import Block, Json
@@ -50,15 +51,23 @@ class Fork:
     def check(self, args: Json) -> Json:
         """The input with its defaults; every task says something."""
         given = checked(self.schema, args)
-        tasks = given["tasks"]
-        if not 1 <= len(tasks) <= MOST_TASKS:
-            raise ForkError(f"`tasks` holds {len(tasks)} tasks, and a call takes 1 to {MOST_TASKS}")
-        for number, task in enumerate(tasks, start=1):
-            if not task["task"].strip():
-                raise ForkError(f"task {number} is empty", "say what this fork is to do and to hand back")
+        checked_tasks(given["tasks"])
         return given
 
     async def run(self, args: Json, env: ToolEnv) -> None:
         """Order the forks. Raises ForkError beyond a bound of the session: then none is started."""
-        tasks = tuple(Task(task["task"], task["access"], task.get("max_steps")) for task in args["tasks"])
-        await env.fork(ForkOrder(tasks, args["wait"], args["merge"]))
+        await env.fork(ForkOrder(tasks_of(args["tasks"]), args["wait"], args["merge"]))
+
+
+def checked_tasks(tasks: Sequence[Json]) -> None:
+    """Raises ForkError unless there are some, not too many, and each says something."""
+    if not 1 <= len(tasks) <= MOST_TASKS:
+        raise ForkError(f"`tasks` holds {len(tasks)} tasks, and a call takes 1 to {MOST_TASKS}")
+    for number, task in enumerate(tasks, start=1):
+        if not task["task"].strip():
+            raise ForkError(f"task {number} is empty", "say what is to be done and to be handed back")
+
+
+def tasks_of(tasks: Sequence[Json]) -> tuple[Task, ...]:
+    """Checked tasks as they are ordered."""
+    return tuple(Task(task["task"], task["access"], task.get("max_steps")) for task in tasks)

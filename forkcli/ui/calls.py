@@ -23,7 +23,7 @@ SHOWN_BAD = 12  # … and under one that did not
 SHOWN_COMMAND = 6  # lines of a command
 SHOWN_DIFF = 40
 SHOWN_TOLD = 60  # lines of what an agent tells the person
-QUIET = frozenset({"read", "write", "edit", "fork", "merge"})  # what their results say is shown in another way
+QUIET = frozenset({"read", "write", "edit", "fork", "spawn", "merge"})  # what their results say is shown in another way
 LONGEST_LINE = 400  # characters of one line of output
 
 
@@ -37,6 +37,8 @@ def title(call: Block, look: Look) -> list[Text]:
         return [Text.assemble(("bash", STRONG), " stop ", one_line(given["stop"], 40))]
     if name == "fork" and isinstance(given.get("tasks"), list):
         return [Text.assemble(("fork", STRONG), f" into {len(given['tasks'])}")]
+    if name == "spawn" and isinstance(given.get("tasks"), list):
+        return [Text.assemble(("spawn", STRONG), f" for {count(len(given['tasks']), 'task')}")]
     if name == "rewind":
         return [Text.assemble(("rewind", STRONG), " to ", one_line(str(given.get("to", "?")), 12))]
     if name == "send" and isinstance(given.get("to"), str) and isinstance(given.get("text"), str):

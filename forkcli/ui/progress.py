@@ -110,4 +110,6 @@ def summary(call: Block) -> str:
         return f"fork into {len(given['tasks'])}"
     if name == "send" and isinstance(given.get("to"), str) and isinstance(given.get("text"), str):
         return f"{'ask' if given.get('wait') is True else 'tell'} {given['to']}: {given['text'].strip()}"
+    if name == "spawn" and isinstance(given.get("tasks"), list):
+        return f"spawn for {figures.count(len(given['tasks']), 'task')}"
     return " ".join([name, *(f"{key}={value}" for key, value in given.items())])
