@@ -35,12 +35,12 @@ from forkcli.store.check import check_session
 from forkcli.store.scratch import Scratch
 from forkcli.workspace.base import open_workspace
 
-YOU = re.compile(r"You are (f\d+) now, a fork of (\w+)")
+YOU = re.compile(r"You are ([fs]\d+)(?: now, a fork of|, a new agent that) (\w+)")
 Scripts = Mapping[str, Sequence[Reply] | Callable[[Json, int], Reply]]
 
 
 def whose(request: Json) -> str:
-    """The agent that a request is of: the newest fork that it is told to be."""
+    """The agent that a request is of: the newest one that it is told to be."""
     found = YOU.findall("\n".join(block_text(b) for m in request["messages"] if m["role"] == "user" for b in blocks(m)))
     return found[-1][0] if found else "main"
 
@@ -79,7 +79,7 @@ def by_agent(scripts: Scripts, other: Callable[[str], Reply] | None = None) -> C
 
 def past(request: Json, name: str) -> int:
     """How many answers a fork has from the time before it."""
-    if name == "main":
+    if name == "main" or name.startswith("s"):
         return 0
     count = 0
     for message in request["messages"]:
@@ -92,6 +92,13 @@ def past(request: Json, name: str) -> int:
 def forks(*tasks: str | Json, **more: object) -> Block:
     """A call of `fork`."""
     return call("fork", tasks=[{"task": task} if isinstance(task, str) else task for task in tasks], **more)
+
+
+def spawns(*tasks: str | Json, brief: str = "the brief", **more: object) -> Block:
+    """A call of `spawn`."""
+    return call(
+        "spawn", brief=brief, tasks=[{"task": task} if isinstance(task, str) else task for task in tasks], **more
+    )
 
 
 @dataclass(slots=True)
