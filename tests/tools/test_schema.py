@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tools_kit import complaint
 
-from forkcli.core.messages import Json
+from forkcli.core.messages import Json, dump, text_block
 from forkcli.errors import ForkError
+from forkcli.prompts import text
 from forkcli.tools.registry import builtin_tools
 from forkcli.tools.schema import checked
 
@@ -138,7 +139,16 @@ def test_any_input_is_either_checked_or_refused_in_words(given: Json) -> None:
 
 
 def test_the_tools_stand_in_a_fixed_order_with_the_same_bytes_each_time() -> None:
-    assert [tool.name for tool in builtin_tools()] == ["bash", "read", "write", "edit", "fork", "rewind", "merge"]
+    assert [tool.name for tool in builtin_tools()] == [
+        "bash",
+        "read",
+        "write",
+        "edit",
+        "fork",
+        "spawn",
+        "rewind",
+        "merge",
+    ]
     first, second = ([json.dumps(tool.schema) for tool in builtin_tools()] for _ in range(2))
     assert first == second
 
@@ -149,4 +159,7 @@ def test_every_schema_is_closed_and_every_tool_described_shortly() -> None:
         assert tool.schema["name"] == tool.name
         assert tool.schema["input_schema"]["additionalProperties"] is False
         assert 50 < len(tool.schema["description"]) < 1600
-    assert len(json.dumps([tool.schema for tool in builtin_tools()])) < 7168
+
+
+def test_system_prompt_and_tools_fit_in_twelve_kilobytes() -> None:
+    assert len(dump([text_block(text("system"))])) + len(dump([tool.schema for tool in builtin_tools()])) <= 12 * 1024
