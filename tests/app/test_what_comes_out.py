@@ -53,7 +53,7 @@ def test_a_stream_tells_each_thing_as_it_happens_and_ends_with_the_result(desk: 
     serve(by_step(*tools_turn()))
     objects = desk.run("-p", "go", "-o", "stream-json").objects
     assert (objects[0]["type"], objects[0]["subtype"]) == ("system", "init")
-    assert objects[0]["tools"] == ["bash", "read", "write", "edit", "fork", "rewind", "merge"]
+    assert objects[0]["tools"] == ["bash", "read", "write", "edit", "fork", "spawn", "send", "rewind", "merge"]
     kinds = [o["type"] for o in objects if o["type"] != "system"]
     assert kinds == ["assistant", "user", "user", "assistant", "result"]
     assert {o["session_id"] for o in objects} == {desk.session.name}
