@@ -35,6 +35,7 @@ COMMANDS = """
   cd {project}
   git diff        # what the agent and its forks changed
   fork show f3    # one of the forks: its task and its report
+  fork show f4    # who the agent was before it went back to the prompt
   ls -R .fork     # everything fork keeps
   fork -c         # go on, with a real model
 """

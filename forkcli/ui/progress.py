@@ -53,6 +53,9 @@ class Progress:
                 self._say(f"- {body.agent} {facts_of(body)}", width=SENTENCE)
             case e.Merge() if body.outcome != "nothing":
                 self._say(f"  {body.agent} {files_of(body)}", width=SENTENCE)
+            case e.Rewind():
+                left = f"; what came after it is {body.abandoned} now" if body.abandoned else ""
+                self._say(f"  back at {body.to}{left}", width=SENTENCE)
             case Checked():
                 more = "" if body.passed else f", {round_words(body)}"
                 self._say(f"- {body.what} {body.subject}: {outcome(body)}{more}", width=SENTENCE)
@@ -108,6 +111,8 @@ def summary(call: Block) -> str:
             return f"{name} {given[key].strip()}"
     if name == "fork" and isinstance(given.get("tasks"), list):
         return f"fork into {len(given['tasks'])}"
+    if name == "rewind":
+        return f"rewind to {given.get('to', '?')}"
     if name == "send" and isinstance(given.get("to"), str) and isinstance(given.get("text"), str):
         return f"{'ask' if given.get('wait') is True else 'tell'} {given['to']}: {given['text'].strip()}"
     if name == "spawn" and isinstance(given.get("tasks"), list):

@@ -55,7 +55,9 @@ def test_it_forks_three_ways_merges_two_and_settles_the_conflict(desk: Desk, ser
     assert passing(desk.project) == 11
     rows = {row["agent"]: row for row in done.result["agents"]}
     assert [(name, row["state"]) for name, row in sorted(rows.items())][:3] == [(f"f{n}", "done") for n in (1, 2, 3)]
-    assert all(row["first_cache_share"] > 0.85 for name, row in rows.items() if name != "main")
+    assert all(rows[f"f{n}"]["first_cache_share"] > 0.85 for n in (1, 2, 3))
+    assert "the report of `f4`, the self that took 9 steps" in answer
+    assert len(server.requests[-1].body["messages"]) == 2
     told = [float(share) for share in re.findall(r"(\d+\.\d)%", answer)]
     assert told == pytest.approx([100 * rows[f"f{n}"]["first_cache_share"] for n in (1, 2, 3)], abs=0.1)
     assert server.refusals == []

@@ -1,4 +1,4 @@
-"""The script of `fork demo`: it plays a model that fixes the bug of the demo's project and forks for three wishes.
+"""The script of `fork demo`: it plays a model that fixes a bug, forks for three wishes, and goes back with a report.
 
 It keeps no state: what it answers, also as which agent, follows from the request alone, so an interrupted demo can be
 resumed. It reads the real results of the tools and claims nothing that they do not show.
@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 
 from forkcli.core.messages import Block, Json, calls_of, text_of
 from forkcli.models.scripted.demo_fix import fixing, not_fixed
+from forkcli.models.scripted.demo_past import as_past_self, going_back, handed, refused
 from forkcli.models.scripted.demo_project import make_project
 from forkcli.models.scripted.demo_reading import Done, Outcome, done_in, read_test_run, task_in
 from forkcli.models.scripted.demo_reports import after_forks, forking
@@ -40,13 +41,26 @@ def _next(request: Json) -> list[Block]:
     start = max((i for i, m in enumerate(messages) if _asks(m)), default=None)
     if start is None or _is_over(messages[start + 1 :]):
         return [say(_AFTERWORD)]
+    report = handed(messages[start + 1 :])
+    if report is not None:
+        return as_past_self(report)
     done = done_in(messages[start:])
+    if done and done[-1].name == "rewind":
+        return [say(str(done[-1].arguments.get("report")) if refused(done) else _AFTERWORD)]
     forked = max((i for i, one in enumerate(done) if one.name == "fork"), default=None)
     if forked is None:
         return _alone(done)
     fork, since = done[forked], done[forked + 1 :]
     task = task_in(fork.result)
-    return after_forks(fork, since) if task is None else as_fork(task, since)
+    if task is not None:
+        return as_fork(task, since)
+    answer = after_forks(fork, since)
+    return going_back(request, start, str(answer[0]["text"])) if _concludes(answer, since) else answer
+
+
+def _concludes(answer: Sequence[Block], since: Sequence[Done]) -> bool:
+    """Whether it is the answer after the last run of the tests."""
+    return bool(since) and since[-1].name == "bash" and not calls_of(answer)
 
 
 def _alone(done: Sequence[Done]) -> list[Block]:
