@@ -57,12 +57,11 @@ def handed(messages: Sequence[Json]) -> Handed | None:
 
 def as_past_self(report: Handed) -> list[Block]:
     """The last message of all."""
-    return [
-        say(
-            f"{report.text}\n- **The rewind:** I have read nothing but your prompt and the report of "
-            f"`{report.author}`, the self that took {report.steps} steps and {report.tokens} tokens for it: `fork show {report.author}`."
-        )
-    ]
+    rewound = (
+        f"- **The rewind:** I have read nothing but your prompt and the report of `{report.author}`, the self that "
+        f"took {report.steps} steps and {report.tokens} tokens for it: `fork show {report.author}`."
+    )
+    return [say(f"{report.text}\n{rewound}")]
 
 
 def refused(done: Sequence[Done]) -> bool:
