@@ -212,7 +212,7 @@ class _Book:
         facts, command, last = result.facts, str(args.get("command", "?")), _last_line(result)
         if facts.job:
             self.outputs[facts.job] = facts.output_file or ""
-            self._ran(Ran(command, facts.exit_code, f"background job {facts.job}", job=facts.job))
+            self._ran(Ran(command, facts.exit_code, f"background job {facts.job}, over", job=facts.job))
         elif facts.exit_code is None:
             self._ran(Ran(command, None, last))
         else:

@@ -93,7 +93,7 @@ def test_a_job_that_runs_is_told_with_its_output_and_one_that_has_ended_as_a_com
     second = done("bash", e.ToolFacts(job="j2", output_file="out/job-2.txt"), command="make", background=True)
     stopped = done("bash", e.ToolFacts(job="j2", job_over=True), stop="j2")
     lines = text(*first, *second, *stopped, world=World(jobs={"j1": "npm run dev"}))
-    assert "- `make`: background job j2\n" in lines
+    assert "- `make`: background job j2, over\n" in lines
     assert lines.count("npm run dev") == 1
     assert lines.endswith("Background jobs that still run:\n- j1: `npm run dev`; output: out/job-1.txt\n</ledger>")
 
