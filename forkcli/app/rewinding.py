@@ -17,8 +17,9 @@ from forkcli.core.history import History
 from forkcli.core.ids import AgentId, CallId, Seq
 from forkcli.core.ledger import ledger
 from forkcli.core.ledger_parts import World
+from forkcli.core.ledger_text import LEDGER_CHARS
 from forkcli.core.rewinding import check_own, first_checkpoint
-from forkcli.core.telling import cut_told, notice_told, told
+from forkcli.core.telling import cut_told, notice_told, room_in, told
 from forkcli.engine.agent import Agent
 from forkcli.engine.fleet import Fleet
 from forkcli.engine.ports import RewindOrder
@@ -86,6 +87,7 @@ class Rewinding:
             folder=self._folder(agent),
             prompt=str(self.prompt_file.relative_to(self.project)),
             agent=history.agent,
+            room=_room(history),
         )
         agent.record(Rewind(Seq(0), "fork", "", "\n".join([*_session_block(history), text])))
 
@@ -104,8 +106,9 @@ class Rewinding:
         text = notice_told(book, folder=folder)
         if way.report:
             text = told(
-                book, way.report, by=way.by, author=way.left, folder=folder, agent=history.agent, by_hand=way.by_hand
-            )
+                book, way.report, by=way.by, author=way.left, folder=folder, agent=history.agent, by_hand=way.by_hand,
+                room=_room(history),
+            )  # fmt: skip
         body = Rewind(
             way.to, way.by, way.report, text, abandoned=way.left, files=way.files,
             restored=restored.restored[:SHOWN] if restored else (), call=way.call, asks=way.asks, let_go=way.let_go,
@@ -134,6 +137,12 @@ def conflict(restored: Restored) -> ForkError:
         f"files stand in the way, so nothing was restored or rewound: {paths}{more}",
         "go back without the files, or say that yours are to be kept or replaced",
     )
+
+
+def _room(history: History) -> int:
+    """The characters that a ledger may take in this agent's window."""
+    sealed = history.head.sealed
+    return room_in(sealed.window) if sealed is not None else LEDGER_CHARS
 
 
 def _session_block(history: History) -> list[str]:

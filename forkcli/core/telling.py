@@ -13,7 +13,6 @@ from forkcli.core.messages import quoted
 REPORT_CHARS = 60_000  # of a report, and of a fork's task
 EARLIER_CHARS = 40_000  # of all earlier reports: the newest are whole, of the others as much as there is room for
 LEAST_CHARS = 500  # of each of them
-MOST_EARLIER = 20
 
 By = Literal["user", "agent", "fork"]
 
@@ -35,6 +34,11 @@ _CUT = (
 )
 
 
+def room_in(window: int) -> int:
+    """The characters for a ledger in a window of so many tokens: at most about an eighth of it."""
+    return min(LEDGER_CHARS, window // 2)
+
+
 def told(
     ledger: Ledger,
     report: str,
@@ -50,7 +54,7 @@ def told(
 
     `author` is the agent that the abandoned stretch has become; `folder` the past self's own files, as it can open
     them; `agent` its line 1: a fork is told again who it is and what for; `by_hand`: the user wrote the report; `room`:
-    the characters that the ledger may take.
+    the characters that the ledger may take, and as many for earlier reports.
     """
     facts, back = _facts(ledger.stretch), _BACK[by].format(to=ledger.to)
     wrote = _author(author, by_hand=by_hand)
@@ -59,7 +63,7 @@ def told(
     happened = _HAPPENED.format(facts=facts, author=wrote, folder=folder, to=ledger.to)
     own = _report(report, author, ledger.stretch, folder, REPORT_CHARS, by_hand=by_hand)
     notice = f"<notice>{_identity(agent)}{back} {happened}</notice>"
-    return "\n".join([notice, *_earlier(ledger.earlier, folder), own, ledger_told(ledger, folder, room)])
+    return "\n".join([notice, *_earlier(ledger.earlier, folder, room), own, ledger_told(ledger, folder, room)])
 
 
 def notice_told(ledger: Ledger, *, folder: str) -> str:
@@ -83,19 +87,25 @@ def notice_told(ledger: Ledger, *, folder: str) -> str:
 
 
 def cut_told(ledger: Ledger, *, folder: str, prompt: str, agent: Agent | None, room: int = LEDGER_CHARS) -> str:
-    """The text in place of a context that was dropped without a report; `prompt` is the original's path."""
+    """The text in place of a context that was dropped without a report.
+
+    `prompt` is the path of the original one; the others are as in `told`.
+    """
     notice = _CUT.format(facts=_facts(ledger.stretch), prompt=prompt, folder=folder)
-    earlier = _earlier(ledger.earlier, folder)
+    earlier = _earlier(ledger.earlier, folder, room)
     return "\n".join([f"<notice>{_identity(agent)}{notice}</notice>", *earlier, ledger_told(ledger, folder, room)])
 
 
-def _earlier(reports: Sequence[Earlier], folder: str) -> list[str]:
-    """Reports of earlier stretches, oldest first."""
-    left, told = EARLIER_CHARS, []
-    for earlier in reports[: -MOST_EARLIER - 1 : -1]:
-        most = max(left, LEAST_CHARS)
-        told.append(_report(earlier.report, earlier.author, earlier.stretch, folder, most))
-        left -= min(len(earlier.report), most)
+def _earlier(reports: Sequence[Earlier], folder: str, room: int) -> list[str]:
+    """Reports of earlier stretches, oldest first, in about `room` characters."""
+    most = min(EARLIER_CHARS, room)
+    left, told = most, []
+    for earlier in reversed(reports):
+        chars = max(left, LEAST_CHARS)
+        told.append(_report(earlier.report, earlier.author, earlier.stretch, folder, chars))
+        left -= min(len(earlier.report), chars)
+        if left <= -most // 4:
+            break
     if len(told) < len(reports):
         told.append(f"<notice>{len(reports) - len(told)} older reports are in {folder}/transcript.md.</notice>")
     return told[::-1]

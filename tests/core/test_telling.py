@@ -10,7 +10,7 @@ from forkcli.core import entries as e
 from forkcli.core.ids import AgentId, Seq
 from forkcli.core.ledger_parts import World
 from forkcli.core.ledger_text import LEDGER_CHARS
-from forkcli.core.telling import cut_told, notice_told, told
+from forkcli.core.telling import cut_told, notice_told, room_in, told
 
 # --- the words --------------------------------------------------------------------------------------------------------
 
@@ -136,8 +136,15 @@ def test_reports_are_bounded_the_oldest_first() -> None:
     assert (
         "You wrote the report at its end. Who you were then lives on as agent f3 and knows all of it. Earlier" in whole
     )
-    assert "<notice>20 older reports are in " in whole
+    assert " older reports are in " in whole
     assert "report 39 " + "x" * 9000 in whole
     assert "report 20 " in whole
-    assert "report 19 " not in whole
+    assert "report 0 " not in whole
     assert "40,000 characters left out; all of it: " in whole
+
+
+def test_in_a_small_window_all_of_it_takes_little() -> None:
+    many = [body for n in range(40) for body in (*ran(f"make {n} " + "z" * 200), back("x" * 3000, abandoned=F1))]
+    whole = cut_told(book(*many), folder=FOLDER, prompt="prompt.md", agent=None, room=room_in(8_000))
+    assert len(whole) < 12_000  # of about 32,000 that such a window holds
+    assert room_in(200_000) == room_in(1_000_000) == LEDGER_CHARS
