@@ -18,6 +18,7 @@ from forkcli.errors import ForkError, Kind
 from forkcli.ui.rewindable import PlannedFile, RewindOrder, RewindPlan, RewindRow, Rewound, RunningChild
 
 MOST_DIGITS = 9
+QUOTED = 60  # characters of a prompt that names a place
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +66,10 @@ class Wayback:
             files = await self._rewinding.files.preview(agent, session.rig, to)
         except ForkError as error:
             files = FilesPlan(to, unknown=error.sentence)
-        rows = [row for row in self.rows() if row.to == to]
-        where = f"before “{rows[0].preview[:60]}”" if rows and not rows[0].undo else f"checkpoint {to}"
         running = session.fleet.running(agent)
         return RewindPlan(
             to,
-            where,
+            self._where(to),
             steps=sum(entry.seq > to for entry in line(history) if entry.seq in set(checkpoints(history))),
             files=tuple(PlannedFile(one.path, one.since, one.added, one.removed, one.yours) for one in files.changes),
             beyond=files.beyond,
@@ -90,7 +89,7 @@ class Wayback:
             return Rewound(
                 f"{_count(len(restored.restored))} restored to what they were at {order.to}.", agent=agent.id
             )
-        prompt = self._prompt_after(order.to)
+        prompt, where = self._prompt_after(order.to), self._where(order.to)
         running = session.fleet.running(agent)
         if order.children == "stop":
             for name in running:
@@ -104,7 +103,7 @@ class Wayback:
             let_go=tuple(running) if order.children == "keep" else (),
         )
         await self._rewinding.go(agent, session.rig, way)
-        return self._rewound(order.to, at, prompt)
+        return self._rewound(where, at, prompt)
 
     # --- with a report ------------------------------------------------------------------------------------------------
 
@@ -112,6 +111,8 @@ class Wayback:
         """Go back to checkpoint `to` with a report: `text`, or what the abandoned self writes. Raises ForkError."""
         session = self.session
         agent, history, rig = self._idle(), session.agent.history, session.rig
+        if any(row.number == to and not row.undo for row in self.rows()):
+            to = next((number for number in checkpoints(history) if number > to), to)  # the prompt's own
         if to not in checkpoints(history):
             near = ", ".join(map(str, checkpoints(history)[-8:])) or "none"
             raise ForkError(f"{agent.id} has no checkpoint {to}", f"its checkpoints: {near}", kind=Kind.USAGE)
@@ -123,7 +124,7 @@ class Wayback:
             author, said = await self._rewinding.abandoning.write_report(agent, rig, at, to, files, focus)
             way = Way(to, at, report=said, left=author)
         await self._rewinding.go(agent, rig, replace(way, files=files, asks=asks))
-        return self._rewound(to, at, "", way.left)
+        return self._rewound(f"at checkpoint {to}", at, "", way.left)
 
     async def compact(self, focus: str) -> Rewound:
         """A report to the first prompt, which waits for the next prompt. Raises ForkError."""
@@ -140,7 +141,7 @@ class Wayback:
             raise ForkError(f"{agent.id} is at work", "stop it first (Esc), then go back")
         return agent
 
-    def _rewound(self, to: Seq, at: Seq, prompt: str, left: AgentId | None = None) -> Rewound:
+    def _rewound(self, where: str, at: Seq, prompt: str, left: AgentId | None = None) -> Rewound:
         restored = self._rewinding.outcome
         files = f" {_count(len(restored.restored))} restored." if restored is not None else ""
         left_alone = ", ".join(one.path for one in restored.kept) if restored is not None else ""
@@ -148,7 +149,7 @@ class Wayback:
         became = f" What came after it is {left} now." if left else ""
         agent = self.session.agent
         shown = tuple(line(agent.history)) or tuple(agent.history.entries)
-        return Rewound(f"Back at {to}.{files}{kept}{became}", at, shown, agent.id, prompt)
+        return Rewound(f"Back {where}.{files}{kept}{became}", at, shown, agent.id, prompt)
 
     def _prompt_after(self, to: Seq) -> str:
         """The text of the prompt that one lands before; empty where one lands elsewhere."""
@@ -156,9 +157,23 @@ class Wayback:
         entries = (entry.body for entry in self.session.agent.history.entries.own if entry.seq == number)
         return next((body.text for body in entries if isinstance(body, Prompt)), "")
 
+    def _where(self, to: Seq) -> str:
+        """The place in words."""
+        row = next((row for row in self.rows() if row.to == to), None)
+        if row is not None and not row.undo:
+            return f"before “{_cut(row.preview)}”"
+        if row is not None or to not in checkpoints(self.session.agent.history):
+            words = f" (“{_cut(row.preview)}”)" if row is not None and row.preview else ""
+            return f"where you were at {to}{words}"
+        return f"checkpoint {to}"
+
     def _task(self, name: AgentId) -> str:
         member = self.session.fleet.members.get(name)
         return member.child.task if member is not None else ""
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= QUOTED else text[: QUOTED - 1] + "…"
 
 
 def _count(files: int) -> str:

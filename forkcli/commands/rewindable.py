@@ -16,8 +16,8 @@ ABOUT = ("path", "command", "pattern", "to", "agent", "brief")  # inputs that sa
 
 def rewind_rows(history: History) -> tuple[RewindRow, ...]:
     """One row a prompt and one for each rewind that can be undone, oldest first."""
-    rows = [*_prompts(history, line(history)), *_undos(history)]
-    return tuple(sorted(rows, key=lambda row: row.number))
+    here = line(history)
+    return tuple(sorted([*_prompts(history, here), *_undos(history, here)], key=lambda row: (row.at, row.number)))
 
 
 def _prompts(history: History, entries: list[e.Entry]) -> Iterable[RewindRow]:
@@ -55,10 +55,24 @@ def _call(block: Block) -> str:
     return f"{block.get('name')} {_short(about)}".strip()
 
 
-def _undos(history: History) -> Iterable[RewindRow]:
+def _undos(history: History, here: list[e.Entry]) -> Iterable[RewindRow]:
+    """The heads that rewinds left and that nothing has gone back to since; of those that say the same, the newest."""
+    standing = {entry.seq for entry in here}
+    left: dict[Seq, RewindRow] = {}
     for entry in history.rewinds:
         head = head_left(history, entry)
-        yield RewindRow(head, entry.seq, entry.at, _last_words(history, head), undo=True)
+        said = _said_at(history, head)
+        if said > history.first_seq and said not in standing:
+            left[said] = RewindRow(head, head, entry.at, _last_words(history, said), undo=True)
+    return left.values()
+
+
+def _said_at(history: History, head: Seq) -> Seq:
+    """Where a head stands that was only gone back to: the entry that it went back to."""
+    bodies = {entry.seq: entry.body for entry in history.entries.own}
+    while isinstance(body := bodies.get(head), e.Rewind) and not body.report and body.to < head:
+        head = body.to
+    return head
 
 
 def _last_words(history: History, head: Seq) -> str:

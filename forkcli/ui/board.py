@@ -75,7 +75,7 @@ def board_lines(
 def _head(rows: Sequence[BoardRow], look: Look) -> Text:
     at_work = sum(row.state == "running" for row in rows)
     costs = [row.cost_usd for row in rows if row.cost_usd is not None]
-    facts = [count(len(rows), "agent"), f"{at_work} at work", *([dollars(sum(costs))] if costs else [])]
+    facts = [count(len(rows), "agent"), f"{at_work} at work", *([dollars(sum(costs))] if sum(costs) else [])]
     return Text.assemble(("Agents", STRONG), (look.sep + look.sep.join(facts), FAINT))
 
 
@@ -104,7 +104,7 @@ def _columns(rows: Sequence[BoardRow], spin: str, look: Look) -> list[_Column]:
         ),
         _Column("steps", [(_steps(row), "") for row in rows], 2, right=True),
         _Column("US$", [(dollars(row.cost_usd) if row.cost_usd else "", "") for row in rows], 3, right=True),
-        _Column("cached", [_cached(row) for row in rows], 4, right=True),
+        _Column("cached", [_cached(row) if row.kind != "main" else ("", "") for row in rows], 4, right=True),
         _Column("context", [(_share(row.context_share), "") for row in rows], 5, right=True),
     ]
 

@@ -1,7 +1,7 @@
 """The agents that the screen is not on: one line each while they work, and nothing in the scrollback.
 
 What they hand over reaches the scrollback as entries of their parent's. Invariant: an agent is on the board from its
-first step until its turn ends.
+first step, or its birth, until its turn ends.
 """
 
 from collections.abc import Callable
@@ -42,6 +42,7 @@ class Crowd:
         self._look = look
         self._clock = clock
         self._members: dict[str, Member] = {}
+        self._left: set[str] = set()  # agents that are stretches which a rewind left behind
 
     @property
     def busy(self) -> bool:
@@ -57,6 +58,8 @@ class Crowd:
         if isinstance(event, ev.TurnEnded):
             self._members.pop(event.agent, None)
             return []
+        if isinstance(event, ev.Appended) and not self._begins(event):
+            return []
         member = self._members.setdefault(event.agent, Member(self._clock()))
         match event:
             case ev.Appended(entry=entry):
@@ -64,12 +67,24 @@ class Crowd:
             case ev.StepStarted():
                 member.doing = "waiting for the model"
             case ev.TextDelta(thinking=thinking):
-                member.doing = "thinking" if thinking else "answering"
+                member.doing = "thinking" if thinking else self._saying(event.agent)
             case ev.CallStarted(call=call):
                 member.doing = _words(call, self._look)
             case ev.RetryWait(seconds=wait):
                 member.doing = f"sending again in {round(wait)} s"
         return []
+
+    def _begins(self, event: ev.Appended) -> bool:
+        """Whether an entry is of one at work, or begins its work. A stretch left behind works only if it reports."""
+        if isinstance(event.entry.body, e.Agent):
+            if event.entry.body.kind == "abandoned":
+                self._left.add(event.agent)
+                return False
+            return True
+        return event.agent in self._members
+
+    def _saying(self, agent: str) -> str:
+        return "writing its report" if agent in self._left else "answering"
 
     def leave(self, agent: str) -> None:
         """The screen is on this agent now."""

@@ -32,8 +32,8 @@ class StepRow:
 class RewindRow:
     """A prompt to go back to, which lands before it, or the head that an earlier rewind left.
 
-    `to` is what the rewinder is given; `number` is what is shown. `files` are those that changed since; None as long
-    as that was not asked.
+    `to` is what the rewinder is given; `number` is what is shown, and what `/rewind N` takes. `files` are those that
+    changed since; None as long as that was not asked.
     """
 
     to: Seq

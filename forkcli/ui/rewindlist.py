@@ -45,7 +45,7 @@ class RewindList:
         self._unfolded: set[Seq] = set()
         self._files: dict[Seq, tuple[str, ...] | None] = {row.to: row.files for row in rows if row.files is not None}
         self._seen: Sequence[_Line] = ()
-        self._index = max(0, len(rows) - 1)
+        self._index = max((at for at, row in enumerate(rows) if not row.undo), default=max(0, len(rows) - 1))
         self.done = not rows
         self.picked: Seq | None = None
 

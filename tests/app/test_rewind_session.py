@@ -9,7 +9,7 @@ import pytest
 from fork_kit import Den, block_text, blocks, den, newest, unmarked
 
 from forkcli.app.wayback import Wayback
-from forkcli.core.entries import Agent, Assistant, Prompt, Rewind
+from forkcli.core.entries import Agent, Assistant, Checkpoint, Prompt, Rewind
 from forkcli.core.ids import Seq
 from forkcli.core.messages import Json
 from forkcli.errors import ForkError
@@ -158,6 +158,37 @@ def test_a_rewind_is_undone_with_its_files(project: Path) -> None:
         user(home, there, again)
         assert not (project / "a.txt").exists()
         assert len(home.history("main").messages) == 8
+        home.sound()
+
+
+def test_only_what_was_left_for_good_can_be_undone_and_the_newest_of_the_same(project: Path) -> None:
+    with den(project, steps(reply("One."), reply("Two."))) as home:
+
+        async def there(way: Wayback) -> object:
+            return await way.rewind(RewindOrder(way.rows()[1].to, "conversation"))
+
+        async def undone(way: Wayback) -> object:
+            (undo,) = [row for row in way.rows() if row.undo]
+            assert undo.preview == "Two."
+            assert way.place(str(undo.number)) == undo.to
+            assert (await way.plan(undo.to)).where == f"where you were at {undo.to} (“Two.”)"
+            rewound = await way.rewind(RewindOrder(undo.to, "conversation"))
+            assert rewound.note.startswith("Back where you were at")
+            return [row for row in way.rows() if row.undo]
+
+        assert user(home, there, undone, there, undone)[1::2] == [[], []]
+        home.sound()
+
+
+def test_a_prompts_number_stands_for_its_checkpoint_in_a_report(project: Path) -> None:
+    with den(project, steps(reply("One."), reply("Two."))) as home:
+
+        async def report(way: Wayback) -> object:
+            return await way.report(way.rows()[0].number, "All is well.", asks=False)
+
+        user(home, report)
+        (rewind,) = home.bodies("main", Rewind)
+        assert rewind.to == next(entry.seq for entry in home.own("main") if isinstance(entry.body, Checkpoint))
         home.sound()
 
 

@@ -36,7 +36,7 @@ def board(view: BoardView = VIEW, width: int = 100, height: int = 30, chosen: st
 def test_each_agent_has_a_line_below_its_parent_with_state_steps_cost_cache_and_context() -> None:
     lines = board(f1="bash npm test · 12 s")
     assert lines[0] == "Agents · 5 agents · 2 at work · $1.73"
-    assert lines[2].split() == ["›", "main", "(here)", "*", "running", "12", "$0.42", "97%", "41%", "fork", "into", "3"]
+    assert lines[2].split() == ["›", "main", "(here)", "*", "running", "12", "$0.42", "41%", "fork", "into", "3"]
     assert lines[3].split()[:7] == ["f1", "*", "running", "4/20", "$0.031", "99%", "22%"]
     assert lines[3].endswith("bash npm test · 12 s")
     assert lines[5].startswith("      f4  ")

@@ -7,7 +7,7 @@ from ui_fakes import MAIN, answer, appended, call, result
 
 from forkcli.core import entries as e
 from forkcli.core import events as ev
-from forkcli.core.ids import AgentId, Seq
+from forkcli.core.ids import AgentId, Seq, SessionId
 from forkcli.ui.console import Paper
 from forkcli.ui.family import forked
 from forkcli.ui.look import Look
@@ -110,6 +110,24 @@ def test_hostile_words_of_a_fork_reach_nobody_raw() -> None:
     )
     assert "\x1b" not in said + "".join(watched.live())
     assert "[bold]" in said
+
+
+def test_a_stretch_left_behind_is_on_the_board_only_while_it_writes_its_report() -> None:
+    watched = Watched()
+    left = e.Agent(1, SessionId("s"), F2, "abandoned", "/p", "m", None, (), (), "0", parent=MAIN, task="mend it")
+    watched.on(of(F2, appended(left)), of(F2, appended(e.Prompt("Write this report now", ()))))
+    assert not watched.stage.busy
+    watched.on(ev.StepStarted(F2, 1), ev.TextDelta(F2, "I found"))
+    assert any("f2" in line and "writing its report" in line for line in watched.live())
+    watched.on(ev.TurnEnded(F2, "done"), of(F2, appended(e.Notice("You are f2."))))
+    assert not watched.stage.busy
+
+
+def test_a_fork_is_on_the_board_from_its_birth() -> None:
+    watched = Watched()
+    born = e.Agent(1, SessionId("s"), F1, "fork", "/p", "m", None, (), (), "0", parent=MAIN, task="mend it")
+    watched.on(of(F1, appended(born)))
+    assert any("starting" in line and "mend it" in line for line in watched.live())
 
 
 def test_the_agent_that_the_screen_moves_to_leaves_the_board() -> None:
