@@ -139,16 +139,8 @@ def test_any_input_is_either_checked_or_refused_in_words(given: Json) -> None:
 
 
 def test_the_tools_stand_in_a_fixed_order_with_the_same_bytes_each_time() -> None:
-    assert [tool.name for tool in builtin_tools()] == [
-        "bash",
-        "read",
-        "write",
-        "edit",
-        "fork",
-        "spawn",
-        "rewind",
-        "merge",
-    ]
+    names = "bash read write edit fork spawn send rewind merge"
+    assert " ".join(tool.name for tool in builtin_tools()) == names
     first, second = ([json.dumps(tool.schema) for tool in builtin_tools()] for _ in range(2))
     assert first == second
 
