@@ -7,10 +7,12 @@ part of a context; it is there once.
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from forkcli.app.self_asking import answers_itself, put
 from forkcli.core.answering import USER, only_answers
 from forkcli.core.entries import Message, Prompt, Resume, ToolResult
 from forkcli.core.events import Told
 from forkcli.core.ids import AgentId, CallId
+from forkcli.core.interview import refused
 from forkcli.engine.agent import Agent
 from forkcli.engine.rig import Rig
 from forkcli.errors import ForkError
@@ -52,9 +54,14 @@ class Post:
         """The answer to a question; the sender holds no place while it waits. Raises ForkError."""
         self._allowed(sender)
         receiver = self.receiver(sender, to)
+        reason = refused(sender.history, call)
+        if reason is not None:
+            raise ForkError(reason)
         async with self.session.fleet.places.lent(sender.id):
             if receiver == USER:
                 return await self._inquired(sender, rig, text)
+            if answers_itself(sender, receiver):
+                return await put(self.session, sender, receiver, call, text)
             return (await self.session.answering.ask(receiver, text, asker=sender, call=call))[1]
 
     def receiver(self, sender: Agent, to: str) -> AgentId:

@@ -10,6 +10,7 @@ from forkcli.app.driver import ReplDriver
 from forkcli.app.family import fork_conversation, fork_task, go, stop_agent
 from forkcli.app.initiating import accept, propose
 from forkcli.app.session import Session, resume_session
+from forkcli.app.spawning import spawn
 from forkcli.app.talking import ask, tell
 from forkcli.commands.context import context_fill
 from forkcli.commands.cost import cost_rows
@@ -276,6 +277,7 @@ TABLE: tuple[tuple[str, str, str, Handler], ...] = (
     ("effort", "[LEVEL]", "how hard the model thinks", _effort),
     ("access", "[read|write|full] [net]", "what commands may touch", _access),
     ("fork", "[TASK]", "fork: with a task into the background, without one move into the fork", _fork),
+    ("spawn", "[--me] TASK", "an agent with a fresh context, in the background; --me: it asks you first", spawn),
     ("go", "[AGENT]", "move to another agent", _go),
     ("agents", "", "the agents, live: what each does, its steps, cost and cache", _agents),
     ("tree", "", "the agents as a tree", _tree),

@@ -96,6 +96,7 @@ class Member:
     brood: Brood
     child: Child
     task: "asyncio.Task[None]" = field(init=False)
+    asked: bool = False  # it waits, or has waited, for its parent to answer a question itself
     begun: bool = False  # it has, or had, a place
     agent: Agent | None = None
     rig: Rig | None = None

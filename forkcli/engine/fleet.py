@@ -68,7 +68,7 @@ class Fleet(Roster):
         parent.record(spawn)
         self.nursery.ordered(parent, rig, spawn)
         start(self, parent, rig, spawn)
-        if not wanted.wait:
+        if not wanted.wait and wanted.interview != "self":
             answer_started(parent, spawn)
 
     async def _model(self, parent: Agent, rig: Rig, name: str) -> str:

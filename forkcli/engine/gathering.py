@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from forkcli.core.decide import unreported
-from forkcli.core.entries import Merge, Order, ToolResult
-from forkcli.core.ids import CallId
+from forkcli.core.entries import Merge, Order, Spawn, ToolResult
+from forkcli.core.ids import AgentId, CallId
+from forkcli.core.interview import interviewing
 from forkcli.core.messages import text_block
 from forkcli.core.reports import gathered
 from forkcli.engine.agent import Agent
@@ -60,13 +61,16 @@ def answer_started(parent: Agent, order: Order) -> None:
     if order.call is not None and order.call in parent.history.open_calls:
         names = ", ".join(child.agent for child in order.children)
         told = f"Started: {names}. They work in the background; each report reaches you as a message when it ends."
+        if isinstance(order, Spawn) and order.interview == "self":
+            told += f" What {_new(order)[0]} asks reaches you as a message too, and it waits: answer with `send`."
         parent.record(ToolResult(order.call, order.TYPE, (text_block(told),)))
 
 
 async def _answer(roster: Roster, parent: Agent, rig: Rig, order: Order) -> None:
     """Answer the call that made children: at once for one in the background, else when its children have ended."""
     if not order.wait:
-        answer_started(parent, order)  # a crash came between the order and its answer
+        await _first_question(roster, parent, order)
+        answer_started(parent, order)  # where nobody asks: a crash came between the order and its answer
         return
     history = parent.history
     async with roster.waiting(parent):
@@ -80,6 +84,31 @@ async def _answer(roster: Roster, parent: Agent, rig: Rig, order: Order) -> None
     if order.call is not None:
         text = gathered(order, history.reports, history.merges)
         parent.record(ToolResult(order.call, order.TYPE, (text_block(text),)))
+
+
+async def _first_question(roster: Roster, parent: Agent, order: Order) -> None:
+    """Wait until a spawned agent that its parent interviews itself has asked something, or is ready."""
+    while (
+        isinstance(order, Spawn) and order.interview == "self" and any(_may_ask(roster, name) for name in _new(order))
+    ):
+        parent.woken.clear()
+        async with roster.waiting(parent):
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_S):
+                    await parent.woken.wait()
+
+
+def _may_ask(roster: Roster, name: AgentId) -> bool:
+    """Whether this agent is at its interview and has asked nothing yet."""
+    member = roster.members.get(name)
+    if member is None or member.asked or member.over:
+        return False
+    return member.agent is None or interviewing(member.agent.history)
+
+
+def _new(order: Spawn) -> list[AgentId]:
+    """The agents that are interviewed."""
+    return [order.onboarded] if order.onboarded else [child.agent for child in order.children]
 
 
 def _answer_stopped(parent: Agent, order: Order) -> None:

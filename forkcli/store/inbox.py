@@ -94,6 +94,25 @@ def unread(folder: Path, done: Container[str]) -> int:
         return 0
 
 
+def messages_from(folder: Path, sender: str) -> dict[str, str]:
+    """The messages of one sender that lie in an inbox, read or not: file name and text, oldest first."""
+    found = {}
+    try:
+        names = sorted((item.name for item in folder.iterdir() if sender_of(item.name) == sender), key=_number)
+    except FileNotFoundError:
+        return {}
+    for name in names:
+        try:
+            fd = open_private(folder / name, os.O_RDONLY)
+        except OSError:
+            continue
+        with os.fdopen(fd, "rb") as file:
+            text = file.read(MESSAGE_LIMIT).decode("utf-8", "replace")
+        if text:  # an empty one is being written
+            found[name] = text
+    return found
+
+
 def _number(name: str) -> int:
     found = _NAME.fullmatch(name)
     return int(found[1]) if found else 0
