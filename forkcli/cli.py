@@ -44,6 +44,7 @@ from forkcli.options import (
     Parallel,
     Print,
     Resume,
+    Review,
     Session,
     SessionWord,
     Timeout,
@@ -76,6 +77,9 @@ class AsItIs:
         return () if value is None and getattr(param, "multiple", False) else value
 
 
+WITHOUT_VALUE = {"--review": "2"}  # options that may stand without a value, and what they mean then
+
+
 @dataclass(slots=True)
 class Call:
     """What one run of the parser is about: the prompt's words going in, the options before a subcommand coming out."""
@@ -89,7 +93,7 @@ def run(argv: Sequence[str]) -> int:
     command = typer.main.get_command(app)
     valued = {name for option in command.params if not getattr(option, "is_flag", True) for name in option.opts}
     verbs: dict[str, Any] = getattr(command, "commands", {})
-    line = split(argv, verbs, valued)
+    line = split(argv, verbs, valued, WITHOUT_VALUE)
     for parameter in (*command.params, *(verbs[line.verb].params if line.verb else ())):
         setattr(parameter, CONVERTER, AsItIs())
     try:
@@ -130,6 +134,7 @@ def root(
     timeout_s: Timeout = None,
     until: Until = None,
     max_rounds: MaxRounds = None,
+    review: Review = None,
     idle_timeout_s: IdleTimeout = None,
     access: AccessTo = None,
     net: Net = False,

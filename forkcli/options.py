@@ -60,6 +60,10 @@ Until = Annotated[
 MaxRounds = Annotated[
     str | None, typer.Option("--max-rounds", metavar="N", help="With --until: go back to the agent N times (5).")
 ]
+Review = Annotated[
+    str | None,
+    typer.Option("--review", metavar="[=N]", help="A fresh agent reviews each turn; its findings go back N times (2)."),
+]
 IdleTimeout = Annotated[
     str | None, typer.Option("--idle-timeout", metavar="S", help="Drop an answer that is silent for S seconds (90).")
 ]

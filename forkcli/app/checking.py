@@ -1,4 +1,4 @@
-"""The outside checks of a turn that is done: runs the user's command, tells the agent of a failure, counts the rounds.
+"""The outside checks of a turn that is done: runs the user's command, or has a reviewer look, and tells the agent.
 
 What is due is decided by `core/checking.py` from the history; so a check that a crash cut off is simply done again.
 """
@@ -6,6 +6,7 @@ What is due is decided by `core/checking.py` from the history; so a check that a
 import time
 from dataclasses import dataclass
 
+from forkcli.app.reviewing import Reviewing
 from forkcli.app.session import Session
 from forkcli.core.check_entries import CHECK, Checked, Checks
 from forkcli.core.checking import NextCheck, Review, RunCommand, clipped, in_force, next_check, round_told, until_spent
@@ -21,6 +22,7 @@ from forkcli.prompts import filled
 from forkcli.tools.permit import permit
 from forkcli.tools.plain import is_binary, plain
 
+ROUNDS = 2  # of a review that names no number
 TIMEOUT_S = 1800.0  # for one run of the command: a shorter bound is easily had with timeout(1), a longer one is not
 
 
@@ -28,6 +30,7 @@ TIMEOUT_S = 1800.0  # for one run of the command: a shorter bound is easily had 
 class OutsideChecks:
     """Fills `engine.rig.Check`. `timeout_s` bounds one run of the user's command."""
 
+    session: Session
     timeout_s: float = TIMEOUT_S
 
     async def __call__(self, agent: Agent, rig: Rig) -> bool:
@@ -48,7 +51,7 @@ class OutsideChecks:
             case RunCommand():
                 await self._run(agent, rig, due)
             case Review():
-                raise ForkError("no reviewer can be started here")
+                await Reviewing(self.session).hold(agent, rig, due)
             case spent:
                 agent.record(Interrupt("limit", spent.sentence))
 
@@ -142,7 +145,7 @@ def demand(session: Session, wanted: Checks, *, anew: bool = False) -> None:
     nothing = not (wanted.until or wanted.review) and not (held.until or held.review)
     if anew or not (nothing or wanted == held):
         session.agent.record(wanted)
-    session.rig.check = OutsideChecks()
+    session.rig.check = OutsideChecks(session)
 
 
 def go_on_with_checks(session: Session) -> None:
@@ -150,4 +153,4 @@ def go_on_with_checks(session: Session) -> None:
     settings = session.around.settings
     if settings.until is not None or settings.review is not None:
         hold_to_checks(session)
-    session.rig.check = OutsideChecks()
+    session.rig.check = OutsideChecks(session)

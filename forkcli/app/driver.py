@@ -9,13 +9,14 @@ from typing import TypeVar
 
 from forkcli.app.asking import prompt_entry
 from forkcli.app.attach import attachments
-from forkcli.app.checking import go_on_with_checks, hold_to_checks
+from forkcli.app.checking import ROUNDS, demand, go_on_with_checks, hold_to_checks
 from forkcli.app.crew import Surroundings
 from forkcli.app.initiating import Draft
 from forkcli.app.paths import complete
 from forkcli.app.session import Session, new_session
 from forkcli.config import Settings
 from forkcli.core.budget import share
+from forkcli.core.check_entries import Checks
 from forkcli.core.entries import RAN, Assistant, Body, Entry, Notice, Prompt
 from forkcli.core.history import History
 from forkcli.core.ids import MAIN, SessionId
@@ -111,6 +112,13 @@ class ReplDriver:
         """Go on with the unfinished turn."""
         session = await self.open()
         go_on_with_checks(session)
+        await self.whole(resume_turn(session.agent, session.rig, version))
+
+    async def review(self, perspective: str, version: str) -> None:
+        """Hold the last turn to a review, and to what else turns have to pass, and go on with what comes of that."""
+        session, settings = await self.open(), self.around.settings
+        wanted = Checks(settings.until or "", settings.max_rounds, settings.review or ROUNDS, perspective)
+        demand(session, wanted, anew=True)
         await self.whole(resume_turn(session.agent, session.rig, version))
 
     async def whole(self, turn: Coroutine[None, None, T]) -> T:

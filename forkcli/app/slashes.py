@@ -186,6 +186,17 @@ async def _continue(driver: ReplDriver, _rest: str) -> Shown | None:
     return None
 
 
+async def _review(driver: ReplDriver, rest: str) -> Shown | None:
+    """Have what this session changed reviewed, with `rest` as the perspective; the agent goes on with the findings."""
+    session = await driver.open()
+    if session.agent.task is not None:
+        raise ForkError(f"{session.agent.id} is at work", "/review when it has stopped, or Esc stops it")
+    if driver.history.answer is None:
+        raise ForkError("nothing has been done yet that could be reviewed", "it begins with your first prompt")
+    await driver.review(rest, __version__)
+    return None
+
+
 async def _init(driver: ReplDriver, rest: str) -> Shown:
     """Draft an AGENTS.md, then ask: the answer comes back as `rest`."""
     session = await driver.open()
@@ -293,6 +304,7 @@ TABLE: tuple[tuple[str, str, str, Handler], ...] = (
     ("history", "", "everything that happened, in a pager", _history),
     ("diff", "[AGENT]", "what differs from the last commit, or what a fork changed", _diff),
     ("continue", "", "finish a turn that was stopped or failed", _continue),
+    ("review", "[PERSPECTIVE]", "have a fresh agent look for faults in what was done; you may say what for", _review),
     ("init", "", "study the project and draft its AGENTS.md", _init),
     ("resume", "[SESSION]", "go on with another session", _resume),
     ("new", "", "begin a new session", _new),

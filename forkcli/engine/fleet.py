@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 from forkcli.core.decide import unreported
-from forkcli.core.entries import Child, Fork, Merge, Spawn
+from forkcli.core.entries import Child, Fork, Merge, Order, Spawn
 from forkcli.core.events import Warned
 from forkcli.core.history import History
 from forkcli.core.ids import AgentId, CallId, Seq
 from forkcli.engine.agent import Agent
 from forkcli.engine.bringing import bring_kept
-from forkcli.engine.gathering import answer_started, gather, next_report, settle
+from forkcli.engine.gathering import answer_started, finished, gather, next_report, settle
 from forkcli.engine.ports import ForkOrder, SpawnOrder
 from forkcli.engine.rig import Rig
 from forkcli.engine.roster import Roster
@@ -135,6 +135,10 @@ class Fleet(Roster):
     async def merge(self, parent: Agent, rig: Rig, name: str, tree: str = "") -> Merge:
         """Bring the files of a child that kept them (or was in conflict) into its parent's. Raises ForkError."""
         return await bring_kept(self.nursery, parent, rig, name, tree)
+
+    async def finished(self, parent: Agent, rig: Rig, order: Order) -> None:
+        """Wait until the children of an order that no call waits for have reported."""
+        await finished(self, parent, rig, order)
 
     async def next_report(self, parent: Agent) -> bool:
         """Wait until a child that works in the background has reported, or for a moment; False if none runs."""

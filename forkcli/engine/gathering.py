@@ -43,6 +43,21 @@ def settle(parent: Agent) -> None:
             answer_started(parent, order)
 
 
+async def finished(roster: Roster, parent: Agent, rig: Rig, order: Order) -> None:
+    """Wait until the children of an order that no call waits for have reported; those of an earlier process go on."""
+    start(roster, parent, rig, order)
+    await _ended(roster, parent, order)
+
+
+async def _ended(roster: Roster, parent: Agent, order: Order) -> None:
+    """Wait until the children of an order that run have ended."""
+    async with roster.waiting(parent):
+        tasks = [roster.members[child.agent].task for child in order.children if child.agent in roster.members]
+        if tasks:
+            await asyncio.wait(tasks)
+    roster.raise_broken()
+
+
 async def next_report(roster: Roster, parent: Agent) -> bool:
     """Wait until a child that works in the background has reported, or for a moment; False if none runs."""
     roster.raise_broken()
@@ -73,11 +88,7 @@ async def _answer(roster: Roster, parent: Agent, rig: Rig, order: Order) -> None
         answer_started(parent, order)  # where nobody asks: a crash came between the order and its answer
         return
     history = parent.history
-    async with roster.waiting(parent):
-        tasks = [roster.members[child.agent].task for child in order.children if child.agent in roster.members]
-        if tasks:
-            await asyncio.wait(tasks)
-    roster.raise_broken()
+    await _ended(roster, parent, order)
     for child in order.children:
         if child.agent in history.reports:
             await whole(bring(roster.nursery, parent, rig, order, history.reports[child.agent]))

@@ -80,7 +80,7 @@ def test_a_command_that_hangs_is_stopped_and_told_of(project: Path) -> None:
         with den(project, {"main": [reply("done"), reply(MAKE), reply("ok")]}) as place:
             session = place.open()
             demand(session, Checks(f"{CHECK} || sleep 63.63"))
-            session.rig.check = OutsideChecks(timeout_s=0.4)
+            session.rig.check = OutsideChecks(session, timeout_s=0.4)
             assert (await place.turn()).status == "done"
             await place.close()
             assert "was stopped after 0.4 s" in newest(place.server.requests[1].body)

@@ -1,0 +1,116 @@
+"""What a reviewer's last words come to. Pure and total: whatever a model writes is an approval or it is findings.
+
+An approval that is overlooked costs a round; findings that are overlooked cost the work its review. So only words that
+plainly approve do, where they were asked for: at the beginning, or as the last line of a text that ends in a verdict.
+"""
+
+import re
+
+from forkcli.core.check_entries import Checked
+from forkcli.core.entries import Message, Prompt, Spawn
+from forkcli.core.history import History
+
+DIFF_CHARS = 48_000  # of the diff that a reviewer is sent
+PROMPT_CHARS = 8_000  # of the original prompt
+
+_DECORATION = " \t\r\n*_`#>\"'“”‘’~-–—=[]()✅✔☑👍:.!"
+_LABEL = re.compile(
+    r"(?:(?:my|the|final|overall|review)\s+)*(?:verdict|decision|result|conclusion)\b[\s:*_`\-–—=]*", re.IGNORECASE
+)
+_APPROVES = re.compile(r"approved?\b[\s*_`\"'”’)\]]*(?P<after>.*)", re.IGNORECASE | re.DOTALL)
+_TAKES_BACK = re.compile(
+    r"[\s:;,.(\-–—*_]*(?:\?|(?:is|was|are)\s+(?:not|withheld|denied|impossible)|not\b|never\b|cannot\b|can['’]t\b|no\s*[.!]?\s*$|"
+    r"denied\b|withheld\b|refused\b|pending\b|provided\b|unless\b|until\b|once\b|if\b|after\b|only\b|but\b|except\b|"
+    r"however\b|although\b|conditional|subject\s+to\b|with\s+(?:\w+\s+){0,3}(?:changes?|conditions?|reservations?|"
+    r"fixes|findings?|comments?|caveats?)\b|or\b)",
+    re.IGNORECASE,
+)
+
+
+def approves(text: str) -> bool:
+    """Whether a reviewer's last message approves. An empty one does not."""
+    lines = [line for line in text.splitlines() if line.strip(_DECORATION)]
+    if not lines:
+        return False
+    if _is_approval("\n".join(lines)):
+        return True
+    return len(lines) > 1 and _is_bare(lines[-1]) and not any(map(_is_finding, lines[:-1]))
+
+
+def clipped_diff(diff: str, where: str) -> str:
+    """The diff as a reviewer is sent it: all of it, or its beginning at a line's end and where all of it is."""
+    if len(diff) <= DIFF_CHARS:
+        return diff
+    head = diff[:DIFF_CHARS]
+    head = head[: head.rfind("\n") + 1] or head
+    return f"{head}[… {len(diff) - len(head):,} more characters; all of it: {where}]\n"
+
+
+def clipped_prompt(prompt: str) -> str:
+    """The original prompt as a reviewer is sent it: its beginning and its end where it is long."""
+    if len(prompt) <= PROMPT_CHARS:
+        return prompt
+    half = PROMPT_CHARS // 2
+    left_out = f"[… {len(prompt) - 2 * half:,} characters are left out here; the file has all …]"
+    return f"{prompt[:half]}\n{left_out}\n{prompt[-half:]}"
+
+
+def fenced(text: str) -> str:
+    """Text in a fence that no line of it can close."""
+    fence = "`" * max([3, *(len(run) + 1 for run in _TICKS.findall(text))])
+    return f"{fence}\n{text.rstrip()}\n{fence}"
+
+
+def asked_of(history: History) -> str:
+    """All that people asked of this agent, oldest first."""
+    said = []
+    for entry in history.entries.own:
+        match entry.body:
+            case Prompt(text=text):
+                said.append(text)
+            case Message(sender="user", text=text):
+                said.append(text)
+    return "\n\n".join(text.strip() for text in said if text.strip())
+
+
+def reviews(history: History) -> list[Spawn]:
+    """The orders by which reviewers were called, oldest first: only these wait without a call of the model's."""
+    bodies = (entry.body for entry in history.entries.own)
+    return [body for body in bodies if isinstance(body, Spawn) and body.call is None and body.wait]
+
+
+def open_review(history: History) -> Spawn | None:
+    """The newest review if it was not concluded: it may have to be taken up again. None for one that was stopped."""
+    orders = reviews(history)
+    if not orders:
+        return None
+    order, name = orders[-1], orders[-1].children[0].agent
+    concluded = any(isinstance(entry.body, Checked) and entry.body.sender == name for entry in history.entries.own)
+    report = history.reports.get(name)
+    return None if concluded or (report is not None and report.status == "stopped") else order
+
+
+def _is_approval(text: str) -> bool:
+    """Whether a text begins with a verdict that approves and does not take it back at once."""
+    found = _APPROVES.match(_unlabelled(text))
+    return found is not None and _TAKES_BACK.match(found["after"]) is None
+
+
+def _is_bare(line: str) -> bool:
+    """Whether a line says that it approves and nothing else."""
+    found = _APPROVES.fullmatch(_unlabelled(line))
+    return found is not None and not found["after"].strip(_DECORATION)
+
+
+def _unlabelled(text: str) -> str:
+    bare = text.lstrip(_DECORATION)
+    return _LABEL.sub("", bare, count=1).lstrip(_DECORATION) if _LABEL.match(bare) else bare
+
+
+_TICKS = re.compile(r"`{3,}")
+_PLACE = re.compile(r"[\w./\\-]+\.\w{1,8}:\d+|\bline \d+", re.IGNORECASE)
+
+
+def _is_finding(line: str) -> bool:
+    """Whether a line names a place in a file, as findings do."""
+    return _PLACE.search(line) is not None
