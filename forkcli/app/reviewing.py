@@ -24,7 +24,7 @@ from forkcli.store.files import replace_file
 from forkcli.workspace.git import diff as git_diff
 
 BRIEF = "A piece of work is done, and you are to look at it with fresh eyes."
-AGAIN = "An earlier reviewer found faults, which should be mended by now: judge the whole as it stands."
+AGAIN = " An earlier reviewer found faults, which should be mended by now: judge the whole as it stands."
 NO_FILES = "No file has changed. What {author} answered"
 CHANGED = "What has changed"
 
@@ -64,9 +64,7 @@ class Reviewing:
         return filled(
             "review",
             author=agent.id,
-            round=str(due.round),
-            rounds=str(due.rounds + 1),
-            perspective=f", above all for this: {due.perspective}" if due.perspective else "",
+            perspective=f", above all for this ({due.perspective})" if due.perspective else "",
             before=AGAIN if due.round > 1 else "",
             prompt_file=str(prompt_file),
             asked=fenced(clipped_prompt(asked_of(agent.history))),

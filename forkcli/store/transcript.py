@@ -15,6 +15,7 @@ from forkcli.core.messages import Block, text_of
 
 HEAD_CHARS = 1_500
 TAIL_CHARS = 500
+TASK_CHARS = 600  # of a spawned agent, whose own transcript has all of it
 
 # C0 (but for newline and tab), DEL, C1 and the marks that reorder text, each as a visible character.
 _SHOWN = {code: 0x2400 + code for code in range(0x20) if code not in {0x09, 0x0A}}
@@ -82,7 +83,7 @@ def _check(body: Checks | Checked) -> str:
             return f"a turn is done: {', then '.join([*until, *review]) or 'without checks'}"
         case Checked():
             how = "passed" if body.passed else f"failed, round {body.round} of {body.rounds}"
-            said = f": {_one_line(body.text)}" if body.text else ""
+            said = f": {_one_line(body.text)}" if body.text and body.what == "until" else ""  # findings are in a report
             return f"{body.what} {_one_line(body.subject)}".rstrip() + f" {how}{said}"
 
 
@@ -94,7 +95,7 @@ def _family(body: e.Fork | e.Spawn | e.Report | e.Merge | e.Rewind | e.Warmed | 
         case e.Rewind():
             return _rewound(body)
         case e.Spawn(onboarded=onboarded, brief=brief):
-            tasks = "; ".join(f"{child.agent}: {_one_line(child.task)}" for child in body.children)
+            tasks = "; ".join(f"{child.agent}: {_one_line(child.task)[:TASK_CHARS]}" for child in body.children)
             by = f"{onboarded} is onboarded for " if onboarded else ""
             return f"spawned: {by}{tasks}" + (f" (brief: {_one_line(brief)})" if brief else "")
         case e.Fork():

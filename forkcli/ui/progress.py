@@ -58,7 +58,8 @@ class Progress:
                 self._say(f"  back at {body.to}{left}", width=SENTENCE)
             case Checked():
                 more = "" if body.passed else f", {round_words(body)}"
-                self._say(f"- {body.what} {body.subject}: {outcome(body)}{more}", width=SENTENCE)
+                what = f"{body.what} {body.subject}".rstrip()
+                self._say(f"- {what}: {outcome(body)}{more}", width=SENTENCE)
             case e.Message(sender=sender, text=text):
                 self._say(f"message from {sender}: {text.split(chr(10), 1)[0]}")
 

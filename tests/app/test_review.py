@@ -219,7 +219,7 @@ async def test_in_the_repl_a_review_can_be_asked_for_with_a_perspective(project:
         found = [entry.body for entry in driver.history.entries if isinstance(entry.body, Checked)]
         assert [(one.subject, one.passed) for one in found] == [("spelling", False), ("spelling", True)]
         order = next(entry.body for entry in driver.history.entries if isinstance(entry.body, Spawn))
-        assert "round 1 of 3, above all for this: spelling." in order.children[0].task
+        assert "Review the work of main, above all for this (spelling): find what is wrong" in order.children[0].task
 
 
 async def test_a_review_that_is_cancelled_leaves_the_work_as_it_is(project: Path) -> None:
