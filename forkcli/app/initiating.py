@@ -10,10 +10,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from forkcli.app.asking import Source, prompt_entry
-from forkcli.app.checking import hold_to_checks
+from forkcli.app.checking import demand
 from forkcli.app.oneshot import run
 from forkcli.app.session import Session
 from forkcli.config import Settings
+from forkcli.core.check_entries import Checks
 from forkcli.core.decide import Finish
 from forkcli.engine.loop import prompt_turn
 from forkcli.engine.ports import Workspace
@@ -91,10 +92,10 @@ async def propose(session: Session, source: Source) -> tuple[Finish, Draft | Non
     if workspace is not session.around.workspace:
         raise ForkError(f"{session.agent.id} has files of its own", "`/go main` first: the project's are meant")
     old = read_text(workspace, NAME)
-    workspace.write(DRAFT, (old or "").encode())
     text = filled("init", draft=DRAFT, state=_NEW if old is None else _OLD)
     prompt = replace(prompt_entry(session, text, None, source), text="/init")
-    hold_to_checks(session)
+    workspace.write(DRAFT, (old or "").encode())
+    demand(session, Checks())
     try:
         end = await prompt_turn(session.agent, session.rig, prompt)
     finally:
