@@ -16,7 +16,7 @@ from forkcli.app.slashes import slashes_for
 from forkcli.core.check_entries import Checked, Checks
 from forkcli.core.entries import Failure, Interrupt, Report, Spawn
 from forkcli.core.messages import Json
-from forkcli.models.scripted import Reply, call, fail, reply
+from forkcli.models.scripted import Reply, ScriptedServer, call, fail, reply
 from forkcli.ui.ports import Slash
 
 REVIEWER = re.compile(r"You are (s\d+), a new agent")
@@ -40,9 +40,9 @@ def plays(author: Sequence[Reply], **reviewers: Sequence[Reply]) -> object:
     return script
 
 
-def first_of(server: object, agent: str) -> str:
+def first_of(server: ScriptedServer, agent: str) -> str:
     """All that an agent's first request says."""
-    request = next(one for one in server.requests if who(one.body) == agent)  # type: ignore[attr-defined]
+    request = next(one for one in server.requests if who(one.body) == agent)
     return "\n".join(block_text(block) for block in blocks(request.body["messages"][0]))
 
 

@@ -116,7 +116,8 @@ def test_a_signal_ends_a_run_long_before_its_command_and_it_can_go_on(
     with ScriptedServer([reply("", call("bash", command="sleep 60")), reply("went on")]) as server:
         process = started(project, server, "-o", "json", "wait")
         server.wait_for(1, 30)
-        time.sleep(0.3)
+        while not any("tool_start" in path.read_text() for path in project.glob(".fork/sessions/*/agents/*/*.jsonl")):
+            time.sleep(0.02)
         process.send_signal(number)
         out, err = process.communicate(timeout=20)
         assert process.returncode == (130 if number is signal.SIGINT else 143)
