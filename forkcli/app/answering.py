@@ -16,7 +16,6 @@ from forkcli.app.crew import fork_rig
 from forkcli.app.family import files_of_agent
 from forkcli.app.nursery import LAYERS
 from forkcli.core.answering import (
-    USER,
     Standing,
     answering_child,
     is_put,
@@ -25,9 +24,10 @@ from forkcli.core.answering import (
     standing,
     steps_since,
 )
-from forkcli.core.asked import Asked
+from forkcli.core.asked import USER, Asked
 from forkcli.core.decide import Finish, is_unfinished
 from forkcli.core.entries import Body, Fork, Prompt
+from forkcli.core.events import TurnEnded
 from forkcli.core.forking import HAD_NOT_ENDED, STILL_RUNNING, opening
 from forkcli.core.history import History
 from forkcli.core.ids import AgentId, CallId
@@ -176,6 +176,7 @@ class Answering:
             return await self._equipped(name, agent, folder)
         except BaseException:
             agent.files.close()
+            emit(TurnEnded(agent.id, "failed"))  # whoever watches it sees it go
             raise
 
     async def _equipped(self, name: AgentId, agent: Agent, folder: "Path") -> Desk:
@@ -237,7 +238,10 @@ class Answering:
             raise
         finally:
             self.tasks.pop(task, None)
-        return Finish("interrupted", "it was stopped") if task.cancelled() else task.result()
+        if task.cancelled():  # before its turn had begun
+            desk.agent.emit(TurnEnded(desk.agent.id, "interrupted"))
+            return Finish("interrupted", "it was stopped")
+        return task.result()
 
     async def _turn(self, desk: Desk, prompt: Prompt | None, *, queue: bool) -> Finish:
         """One question. An agent's waits for a place; a person's does not, since they sit and wait."""

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from forkcli.app.self_asking import answers_itself, put
-from forkcli.core.answering import USER, only_answers
+from forkcli.core.answering import only_answers
+from forkcli.core.asked import USER
 from forkcli.core.entries import Message, Prompt, Resume, ToolResult
 from forkcli.core.events import Told
 from forkcli.core.ids import AgentId, CallId

@@ -2,7 +2,7 @@
 
 from forkcli.app.driver import ReplDriver
 from forkcli.app.session import Session
-from forkcli.core.answering import USER
+from forkcli.core.asked import USER
 from forkcli.core.ids import AgentId
 from forkcli.errors import ForkError, Kind
 from forkcli.store.agent_files import INBOX
@@ -14,8 +14,11 @@ async def tell(driver: ReplDriver, rest: str) -> Shown:
     """`/tell AGENT TEXT`."""
     session = await driver.open()
     name, _, text = rest.partition(" ")
-    if name not in session.post.known() or not text.strip():
+    known = session.post.known()
+    if not text.strip():
         raise ForkError("`/tell` takes an agent and a text", "/tree lists the agents", kind=Kind.USAGE)
+    if name not in known:
+        raise ForkError(f"there is no agent {name!r} in this session", f"its agents: {', '.join(known)}")
     put_message(session.around.scratch.agent_folder(session.id, AgentId(name)) / INBOX, USER, text.strip())
     return Lines(session.post.when_read(AgentId(name)))
 
@@ -27,7 +30,7 @@ async def ask(driver: ReplDriver, rest: str) -> Shown:
     if not question:
         raise ForkError("`/ask` takes a question", "with an agent's id before it, that agent", kind=Kind.USAGE)
     fork, _ = await session.answering.ask(name, question)
-    return Lines(f"{fork} answered as a fork of {name}, which knows nothing of it. /go {fork} goes on with {fork}.")
+    return Lines(f"{name} knows nothing of it; /go {fork} goes on with the fork that answered.")
 
 
 def _asked(session: Session, rest: str) -> tuple[AgentId, str]:

@@ -6,14 +6,13 @@ was asked before; what a person asks gets a fork of its own each time.
 
 from dataclasses import dataclass
 
-from forkcli.core.asked import Asked
+from forkcli.core.asked import USER, Asked
 from forkcli.core.entries import Assistant, Child, Prompt
 from forkcli.core.history import History
 from forkcli.core.ids import AgentId, CallId
 from forkcli.core.messages import text_of
 
 ANSWER_STEPS = 40  # model calls of a fork that answers, all its questions together
-USER = "user"
 TASK_CHARS = 120
 
 

@@ -5,6 +5,8 @@ from typing import ClassVar
 
 from forkcli.core.ids import AgentId, CallId, Seq
 
+USER = "user"  # the person, among those who ask and are told
+
 
 @dataclass(frozen=True, slots=True)
 class Asked:
@@ -12,7 +14,7 @@ class Asked:
 
     TYPE: ClassVar = "asked"
     agent: AgentId  # the fork that answers
-    by: str  # who asks: an agent's id, or "user"
+    by: str  # who asks: an agent's id, or USER
     question: str
     from_seq: Seq  # the last entry of this history that the fork's past holds
     call: CallId | None = None  # the asker's

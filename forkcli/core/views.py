@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, is_dataclass
 from typing import Any, Literal
 
+from forkcli.core.answering import only_answers
 from forkcli.core.decide import Finish, is_unfinished, next_action
 from forkcli.core.entries import AgentKind, Assistant, Paid, Prompt, ToolResult, Usage
 from forkcli.core.history import History
@@ -246,7 +247,7 @@ def agent_row(history: History, *, held: bool, above: History | None = None) -> 
         kind=about.kind if about else "main",
         parent=about.parent if about else None,
         at=about.from_seq if about else None,
-        state=_child_state(history, above) or state_of(history, held=held),
+        state=_child_state(history, above) or _answerer_state(history) or state_of(history, held=held),
         task=_first_line((about.task if about else "") or next(prompts, "")),
         steps=history.own_steps,
         usage=usage_of(history.own_paid()),
@@ -270,6 +271,11 @@ def _child_state(history: History, above: History | None) -> State | None:
         return None
     report = above.reports.get(history.agent.agent)
     return report.status if report is not None and report.steps == history.own_steps else None
+
+
+def _answerer_state(history: History) -> State | None:
+    """A fork that answers has done its part when it has answered."""
+    return "done" if only_answers(history) and history.steps and not is_unfinished(history) else None
 
 
 def _files(history: History, above: History | None) -> FilesView:

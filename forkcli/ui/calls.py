@@ -67,6 +67,8 @@ def _send_title(given: Block, look: Look) -> list[Text]:
     what = "ask" if given.get("wait") is True else "tell"
     lines = sanitize(given["text"].strip()).split("\n")
     head = Text.assemble((what, STRONG), f" {one_line(given['to'], 20)}: ", lines[0][:LONGEST_LINE])
+    if what == "ask" and given["to"] == "user":
+        return [head]  # the question itself is on screen
     most = SHOWN_TOLD if given["to"] == "user" else SHOWN_OK
     rest = [Text("     " + line[:LONGEST_LINE]) for line in lines[1:most]]
     if len(lines) > most:

@@ -5,6 +5,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from forkcli.core import entries as e
+from forkcli.core.asked import USER as PERSON
 from forkcli.core.asked import Asked
 from forkcli.core.check_entries import Checked, Checks
 from forkcli.errors import ForkError
@@ -69,7 +70,8 @@ def _note(body: e.Body, look: Look) -> str | None:
             priced = "" if cost is None else f" for {dollars(cost)}"
             return f"kept {count(usage.cache_read_input_tokens, 'token')} in the endpoint's cache{priced}"
         case Asked(by=by, question=question, agent=agent, answer=answer) if answer is not None:
-            return f"{one_line(by, 12)} asked: {one_line(question, 200)}{look.sep}{one_line(agent, 12)} answered"
+            who = "you" if by == PERSON else one_line(by, 12)
+            return f"{who} asked: {one_line(question, 200)}{look.sep}{one_line(agent, 12)} answered"
         case _:
             return None
 

@@ -9,6 +9,7 @@ from rich.text import Text
 
 from forkcli.core import entries as e
 from forkcli.core import events as ev
+from forkcli.core.asked import USER
 from forkcli.ui.console import Line, Paper
 from forkcli.ui.crowd import Crowd
 from forkcli.ui.errand import Errand
@@ -37,7 +38,8 @@ class Stage:
         self._paper = Paper(look.colours)
         self._feeds: dict[str, Feed] = {}
         self._crowd = Crowd(look, clock)
-        self._overheard: str | None = None  # a fork that answers the person
+        self._answering: set[str] = set()  # forks that answer the person
+        self._overheard: str | None = None  # the one of them that does so now
         self._named: str | None = None  # whose name was printed last
         self._streaming: tuple[str, int, list[Line]] = ("", 0, [])
 
@@ -59,21 +61,30 @@ class Stage:
         match event:
             case ev.Appended(entry=e.Entry(body=e.Message(sender="user", text=text))):
                 self.pending.delivered(text)
-        self._overhear(event)
-        if event.agent == self._overheard:
-            items = self._named_items(event.agent, self._feed(event.agent).on(event))
-            self._overheard = None if isinstance(event, ev.TurnEnded) else self._overheard
-            return items
+        if event.agent != self.shown_agent and self._overhears(event):
+            return self._overhear(event)
         if event.agent != self.shown_agent:
             return self._crowd.on(event)
         items = self._feed(event.agent).on(event)
         return self._named_items(event.agent, items) if self._named else items
 
-    def _overhear(self, event: ev.Event) -> None:
-        """A fork that answers the person is shown like the agent they are with, until it has answered."""
+    def _overhears(self, event: ev.Event) -> bool:
+        """Whether it is of a fork that answers the person: it is shown like the agent they are with, until it has."""
         match event:
-            case ev.Appended(entry=e.Entry(body=e.Agent(answers="user", agent=name))) if name == event.agent:
-                self._overheard = name
+            case ev.Appended(entry=e.Entry(body=e.Agent(answers=answers))) if answers == USER:
+                self._answering.add(event.agent)
+            case ev.Appended(entry=e.Entry(body=e.Prompt())) if event.agent in self._answering:
+                self._overheard = event.agent
+                self._crowd.leave(event.agent)
+        return event.agent == self._overheard
+
+    def _overhear(self, event: ev.Event) -> list[Item]:
+        items = self._feed(event.agent).on(event)
+        if isinstance(event, ev.TurnEnded):
+            self._overheard = None
+        if isinstance(event, ev.Appended) and isinstance(event.entry.body, e.Prompt):
+            return []  # the person's own words
+        return self._named_items(event.agent, items)
 
     def past(self, entries: Iterable[e.Entry], agent: str) -> list[Item]:
         """Entries from before, as if this screen had been there; what they leave open is remembered."""

@@ -8,7 +8,7 @@ from ui_terminal import session
 from forkcli.core import entries as e
 from forkcli.core import events as ev
 from forkcli.core.asked import Asked
-from forkcli.core.ids import AgentId, Seq, SessionId
+from forkcli.core.ids import AgentId, CallId, Seq, SessionId
 from forkcli.ui.inquiry import Inquiry
 from forkcli.ui.look import look_of
 from forkcli.ui.ports import Lines
@@ -114,6 +114,8 @@ async def test_a_fork_that_answers_the_person_streams_on_screen_and_then_is_gone
     )
     async with session(FakeDriver(replies)) as here:
         here.repl.on_event(of_fork(line))
+        here.repl.on_event(of_fork(e.ToolResult(CallId("c1"), "fork", ({"type": "text", "text": "still running"},))))
+        here.repl.on_event(of_fork(e.Prompt("how far are you?", ())))
         here.repl.on_event(ev.StepStarted(fork, 1))
         here.repl.on_event(ev.TextDelta(fork, "nearly th"))
         await here.see("nearly th")
@@ -125,7 +127,7 @@ async def test_a_fork_that_answers_the_person_streams_on_screen_and_then_is_gone
         await here.see("f7", "nearly there")
         here.repl.on_event(ev.TextDelta(fork, "a secret"))
         await asyncio.sleep(0.05)
-        assert "a secret" not in here.text
+        assert not any(words in here.text for words in ("a secret", "still running", "how far"))
 
 
 async def test_an_agent_that_was_asked_shows_one_line_of_it() -> None:
@@ -134,3 +136,7 @@ async def test_an_agent_that_was_asked_shows_one_line_of_it() -> None:
         here.repl.on_event(appended(Asked(AgentId("f3"), "f2", "which way?", Seq(4), answer="left")))
         await here.see("f2 asked: which way?", "f3 answered")
         assert here.text.count("which way?") == 1
+        idle = Asked(AgentId("f5"), "user", "and you?", Seq(4), answer="well")
+        here.repl.on_event(ev.Appended(AgentId("f4"), e.Entry(Seq(9), "2026-11-22T09:25:00Z", idle)))
+        await asyncio.sleep(0.05)
+        assert "f4" not in here.text
