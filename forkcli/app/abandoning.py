@@ -1,19 +1,21 @@
 """The stretch that a rewind leaves behind, as an agent of its own: it keeps its context, and may write the report.
 
 It is made before the rewind is on record. A rewind that fails or is cut short leaves it in the tree, where it does no
-harm; one that is tried again for the same call finds it.
+harm; one that is tried again from the same place finds it, and the report if there is one.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from forkcli import __version__
 from forkcli.app.crew import Surroundings, fork_rig
+from forkcli.core.decide import Finish, next_action
 from forkcli.core.entries import Agent as LineOne
-from forkcli.core.entries import Notice, Prompt
-from forkcli.core.forking import report_of
+from forkcli.core.entries import Failure, Interrupt, Notice, Prompt, Resume, Rewind, Snapshot
+from forkcli.core.history import History
 from forkcli.core.ids import AgentId, CallId, Seq, SessionId
-from forkcli.core.messages import text_block
+from forkcli.core.messages import text_block, text_of
 from forkcli.core.rewinding import abandoned
 from forkcli.engine.agent import Agent
 from forkcli.engine.fleet import Fleet
@@ -21,12 +23,36 @@ from forkcli.engine.loop import run_turn
 from forkcli.engine.rig import Rig
 from forkcli.errors import ForkError, Kind
 from forkcli.prompts import filled
-from forkcli.store.agent_files import HISTORY, create_agent
-from forkcli.store.reading import first_entry
+from forkcli.store.agent_files import HISTORY, create_agent, folded, open_agent
+from forkcli.store.reading import first_entry, read_history
 
 Files = Literal["keep", "restore"]
 FILES_TOLD: dict[Files, str] = {"keep": "they stay as they are", "restore": "they go back to what they were then"}
 SHARED = "You see the project as it is now, and so do others."
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What asking for a report came to: `text` is empty where there is none, and then `why` says so.
+
+    `stopped` is what ended the turn of `author` from outside: a failure, or a limit.
+    """
+
+    author: AgentId
+    text: str = ""
+    why: str = ""
+    stopped: Failure | Interrupt | None = None
+
+    def error(self) -> ForkError:
+        """What is said where no report came."""
+        kinds = {"unavailable": Kind.UNAVAILABLE}
+        stopped = self.stopped
+        kind = kinds.get(stopped.kind, Kind.FAILED) if isinstance(stopped, Failure) else Kind.LIMIT
+        return ForkError(
+            f"{self.author}, which was to write the report, came to none ({self.why})",
+            "nothing was rewound; write the report yourself, or try again",
+            kind=kind if stopped is not None else Kind.FAILED,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +62,13 @@ class Abandoning:
     around: Surroundings
     session: SessionId
     fleet: Fleet
+    opened: dict[AgentId, tuple[Agent, Rig]] = field(default_factory=dict)  # those that the user has gone to
 
     def leave(self, agent: Agent, at: Seq, to: Seq, call: CallId | None) -> AgentId | None:
         """Make the agent that the stretch up to entry `at` becomes; None where the session can have no more agents."""
-        found = self._found(agent.id, call) if call is not None else None
-        if found is not None:
-            return found
+        found = self._found(agent, at, call)
+        if found is not None and not found.own_steps and found.agent is not None:
+            return found.agent.agent
         try:
             left = self._made(agent, at, to, call)
         except ForkError as error:
@@ -55,29 +82,49 @@ class Abandoning:
 
     async def write_report(
         self, agent: Agent, rig: Rig, at: Seq, to: Seq, files: Files = "keep", focus: str = ""
-    ) -> tuple[AgentId, str]:
-        """Have the abandoned self write the report, on the context that it has: its id, and the text.
+    ) -> Written:
+        """Have the abandoned self write the report, on the context that it has: nothing is rewound by that.
 
-        `files` says what will become of the project's; `focus` is what the user wants to be in it above all.
-        Raises ForkError where it did not come to one; then nothing was rewound.
+        `files` says what will become of the project's; `focus` is what the user wants to be in it above all. Raises
+        ForkError where the session can have no more agents.
         """
-        left = self._made(agent, at, to, None)
+        wanted = f"\n\nAbove all it has to hold: {focus}" if focus else ""
+        asked = filled("report_request", to=str(to), files=FILES_TOLD[files], focus=wanted)
+        left = self._author(agent, at, to, asked)
         try:
-            wanted = f"\n\nAbove all it has to hold: {focus}" if focus else ""
-            asked = filled("report_request", to=str(to), files=FILES_TOLD[files], focus=wanted)
-            left.record(Prompt(asked, (text_block(asked),), "argument"))
-            end = await run_turn(left, fork_rig(self.around, left, rig.workspace, rig))
-            said = report_of(left.history, "done")
-            if end.status != "done" or not said.steps:
-                raise ForkError(
-                    f"{left.id}, which was to write the report, came to none ({end.sentence or end.status})",
-                    "nothing was rewound; write the report yourself, or try again",
-                )
-            left.record(self._identity(agent.id, left.id, to))
-            left.files.write_report(said.text)
-            return left.id, said.text
+            end = await self._asked(left, rig, asked)
+            said = last_words(left.history)
+            if end.status != "done" or not said:
+                last = left.history.entries[-1].body
+                stopped = last if isinstance(last, Failure | Interrupt) else None
+                return Written(left.id, why=end.sentence or "its answer is empty", stopped=stopped)
+            if not isinstance(left.history.entries[-1].body, Notice):
+                left.record(self._identity(agent.id, left.id, to))
+            left.files.write_report(said)
+            return Written(left.id, said)
         finally:
             left.files.close()
+
+    async def _asked(self, left: Agent, rig: Rig, asked: str) -> Finish:
+        """The turn of the author; it may have begun in a process that is gone, or failed before."""
+        own = fork_rig(self.around, left, rig.workspace, rig)
+        own.rewinder = None  # the context that it has is what the report is to be of
+        if _is_asked(left.history, asked):
+            if isinstance(end := next_action(left.history), Finish) and end.status == "done":
+                return end
+            left.record(Resume(__version__))
+        else:
+            left.record(Prompt(asked, (text_block(asked),), "argument"))
+        return await run_turn(left, own)
+
+    def _author(self, agent: Agent, at: Seq, to: Seq, asked: str) -> Agent:
+        """The agent that writes the report: a new one, or one that has been asked for it and whose report was lost."""
+        found = self._found(agent, at, None)
+        if found is None or found.agent is None or (found.own_steps and not _is_asked(found, asked)):
+            return self._made(agent, at, to, None)
+        name = found.agent.agent
+        files, history, _ = open_agent(self._folder(name), past=agent.history)
+        return Agent(name, files, history, agent.emit)
 
     def _made(self, agent: Agent, at: Seq, to: Seq, call: CallId | None) -> Agent:
         name = self.fleet.allot(agent, left=True)
@@ -95,11 +142,30 @@ class Abandoning:
     def _folder(self, name: AgentId) -> Path:
         return self.around.scratch.agent_folder(self.session, name)
 
-    def _found(self, parent: AgentId, call: CallId) -> AgentId | None:
-        """The agent that was made for this very call before a crash cut the rewind short."""
+    def _found(self, agent: Agent, at: Seq, call: CallId | None) -> History | None:
+        """The agent that was made for this before a crash or a failure cut the rewind short."""
+        entries = agent.history.entries.own
+        used = {entry.body.abandoned for entry in entries if isinstance(entry.body, Rewind)}
+        since = [entry.seq for entry in entries if entry.seq <= at and not isinstance(entry.body, Snapshot)]
         for name in self.around.scratch.agents(self.session):
-            first = first_entry(self._folder(name) / HISTORY)
+            folder = self._folder(name)
+            first = first_entry(folder / HISTORY)
             body = first.body if first is not None else None
-            if isinstance(body, LineOne) and (body.kind, body.parent, body.call) == ("abandoned", parent, call):
-                return name
+            if name in used or name in self.opened or not isinstance(body, LineOne):
+                continue
+            if (body.kind, body.parent, body.call) != ("abandoned", agent.id, call) or body.from_seq is None:
+                continue
+            if call is not None or max(since, default=at) <= body.from_seq <= at:
+                return folded(folder, read_history(folder / HISTORY), agent.history)
         return None
+
+
+def _is_asked(history: History, asked: str) -> bool:
+    """Whether this agent has been asked for this report, and for nothing else."""
+    return [entry.body.text for entry in history.entries.own if isinstance(entry.body, Prompt)] == [asked]
+
+
+def last_words(history: History) -> str:
+    """What the agent's own newest answer says; empty where it has given none."""
+    newest = next(reversed(history.own_answers()), None)
+    return text_of(newest.content).strip() if newest is not None else ""

@@ -9,16 +9,16 @@ from pathlib import Path
 from typing import Literal
 
 from forkcli.app.abandoning import Abandoning
-from forkcli.app.going_back import GoingBack
-from forkcli.core.entries import Prompt, Rewind
+from forkcli.app.going_back import YOURS, GoingBack
+from forkcli.core.entries import Failure, Interrupt, Prompt, Rewind
 from forkcli.core.events import Warned
-from forkcli.core.file_plan import OnEdit, Restored
+from forkcli.core.file_plan import OnEdit, Restored, Unrestored
 from forkcli.core.history import History
 from forkcli.core.ids import AgentId, CallId, Seq
 from forkcli.core.ledger import ledger
 from forkcli.core.ledger_parts import World
 from forkcli.core.ledger_text import LEDGER_CHARS
-from forkcli.core.rewinding import check_own, first_checkpoint
+from forkcli.core.rewinding import check_own, first_checkpoint, report_places, unread_since
 from forkcli.core.telling import cut_told, notice_told, room_in, told
 from forkcli.engine.agent import Agent
 from forkcli.engine.fleet import Fleet
@@ -45,6 +45,7 @@ class Way:
     call: CallId | None = None
     asks: bool = True
     let_go: tuple[AgentId, ...] = ()
+    unread: str = ""  # what came after the report's author last answered
 
 
 @dataclass(slots=True)
@@ -66,20 +67,14 @@ class Rewinding:
         await self.go(agent, rig, Way(to, at, "agent", wanted.report, left=left, files=wanted.files, call=call))
 
     async def make_room(self, agent: Agent, rig: Rig, *, cut: bool) -> None:
-        """The agent's own report on the context that last fitted, then back to its first prompt; or a cut."""
+        """The agent's own report on the context that last fitted, then back to its first prompt; or a cut.
+
+        Where the report fails for what another try may mend (the endpoint, a limit), the turn ends and nothing is cut.
+        """
         history = agent.history
-        to, at = first_checkpoint(history), history.head.answered
-        if not cut and to is not None and at is not None and at > to:
-            agent.emit(Warned(agent.id, f"the context is full: {agent.id} goes back to checkpoint {to} with a report"))
-            try:
-                left, text = await self.abandoning.write_report(agent, rig, at, to)
-            except ForkError as error:
-                if error.kind is Kind.STORAGE:
-                    raise
-                agent.emit(Warned(agent.id, error.sentence))
-            else:
-                await self.go(agent, rig, Way(to, at, "fork", text, left=left))
-                return
+        to = first_checkpoint(history)
+        if not cut and to is not None and await self._report_back(agent, rig, to):
+            return
         agent.emit(Warned(agent.id, f"the context is full and was cut: all of it is in {self._folder(agent)}"))
         book = ledger(history.entries, Seq(0), self._world(agent, rig, None, None))
         text = cut_told(
@@ -87,9 +82,45 @@ class Rewinding:
             folder=self._folder(agent),
             prompt=str(self.prompt_file.relative_to(self.project)),
             agent=history.agent,
-            room=_room(history),
+            room=_room(history) // 4 if cut else _room(history),
         )
         agent.record(Rewind(Seq(0), "fork", "", "\n".join([*_session_block(history), text])))
+
+    async def _report_back(self, agent: Agent, rig: Rig, to: Seq) -> bool:
+        """Go back to checkpoint `to` with a report, or end the turn; False where there is to be a cut."""
+        history = agent.history
+        for at in report_places(history, to):
+            agent.emit(Warned(agent.id, f"the context is full: {agent.id} goes back to checkpoint {to} with a report"))
+            try:
+                written = await self.abandoning.write_report(agent, rig, at, to)
+            except ForkError as error:
+                if error.kind is Kind.STORAGE:
+                    raise
+                agent.emit(Warned(agent.id, error.sentence))
+                return False
+            if written.text:
+                unread = unread_since(history, at)
+                way = Way(to, at, "fork", written.text, left=written.author, unread=unread)
+                await self.go(agent, rig, way)
+                return True
+            agent.emit(Warned(agent.id, written.error().sentence))
+            match written.stopped:
+                case Failure(kind="unavailable" | "refused") | Interrupt() as stopped:
+                    agent.record(stopped)
+                    return True
+                case Failure(kind="context"):
+                    continue
+                case _:
+                    return False
+        return False
+
+    async def check_files(self, agent: Agent, rig: Rig, to: Seq) -> None:
+        """Raises ForkError where files could not be restored now without replacing what the user changed."""
+        plan = await self.files.preview(agent, rig, to)
+        if plan.yours:
+            raise conflict(
+                Restored(done=False, before=to, conflicts=tuple(Unrestored(path, YOURS) for path in plan.yours))
+            )
 
     async def go(self, agent: Agent, rig: Rig, way: Way) -> Rewind:
         """Go back. Raises ForkError, and then neither the conversation nor a file is another one."""
@@ -101,7 +132,7 @@ class Rewinding:
                 raise conflict(restored)
         self.outcome = restored
         changed = await self.files.changed_since(agent, rig, way.to)
-        book = ledger(history.entries, way.to, self._world(agent, rig, changed, restored))
+        book = ledger(history.entries, way.to, self._world(agent, rig, changed, restored, way.unread))
         folder = self._folder(agent)
         text = notice_told(book, folder=folder)
         if way.report:
@@ -116,13 +147,16 @@ class Rewinding:
         agent.record(body)
         return body
 
-    def _world(self, agent: Agent, rig: Rig, changed: tuple[str, ...] | None, restored: Restored | None) -> World:
+    def _world(
+        self, agent: Agent, rig: Rig, changed: tuple[str, ...] | None, restored: Restored | None, unread: str = ""
+    ) -> World:
         return World(
             changed=changed,
             restored=restored.restored if restored else (),
             left=tuple(one.path for one in restored.kept) if restored else (),
             jobs=rig.jobs.running,
             running=frozenset(self.fleet.running(agent)),
+            unread=unread,
         )
 
     def _folder(self, agent: Agent) -> str:

@@ -155,8 +155,9 @@ def _joined(around: Surroundings, session: SessionId, files: AgentDir, history: 
     nursery = ForkNursery(around, session, merging)
     bounds = Bounds(around.settings.max_agents, around.settings.parallel)
     fleet = Fleet(nursery, run_turn, bounds, nursery.next_number(history))
+    others: dict[AgentId, tuple[Agent, Rig]] = {}
     rewinding = Rewinding(
-        Abandoning(around, session, fleet),
+        Abandoning(around, session, fleet, others),
         GoingBack(merging),
         fleet,
         around.settings.project,
@@ -164,7 +165,7 @@ def _joined(around: Surroundings, session: SessionId, files: AgentDir, history: 
     )
     rig.fleet, rig.rewinder, rig.keeper = fleet, rewinding, FilesKeeper(merging, agent, rig)
     merging.mend(agent, rig)
-    return Session(around, session, agent, rig, lock, fleet, merging, rewinding)
+    return Session(around, session, agent, rig, lock, fleet, merging, rewinding, others)
 
 
 def _apply(settings: Settings, agent: Agent) -> None:

@@ -121,8 +121,12 @@ class Wayback:
             left = self._rewinding.abandoning.leave(agent, at, to, None)
             way = Way(to, at, report=text.strip(), by_hand=True, left=left)
         else:
-            author, said = await self._rewinding.abandoning.write_report(agent, rig, at, to, files, focus)
-            way = Way(to, at, report=said, left=author)
+            if files == "restore":
+                await self._rewinding.check_files(agent, rig, to)
+            written = await self._rewinding.abandoning.write_report(agent, rig, at, to, files, focus)
+            if not written.text:
+                raise written.error()
+            way = Way(to, at, report=written.text, left=written.author)
         await self._rewinding.go(agent, rig, replace(way, files=files, asks=asks))
         return self._rewound(f"at checkpoint {to}", at, "", way.left)
 

@@ -1,6 +1,7 @@
 """Where a conversation can go back to: its prompts with their steps, and the heads that earlier rewinds left."""
 
 from collections.abc import Iterable
+from itertools import pairwise
 
 from forkcli.core import entries as e
 from forkcli.core.budget import share
@@ -22,7 +23,7 @@ def rewind_rows(history: History) -> tuple[RewindRow, ...]:
 
 def _prompts(history: History, entries: list[e.Entry]) -> Iterable[RewindRow]:
     starts = [n for n, entry in enumerate(entries) if isinstance(entry.body, e.Prompt)]
-    for place, end in zip(starts, [*starts[1:], len(entries)], strict=True):
+    for place, end in pairwise([*starts, len(entries)]):
         entry = entries[place]
         before = entries[place - 1].seq if place else history.first_seq
         text = entry.body.text if isinstance(entry.body, e.Prompt) else ""

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from forkcli.core.checking import next_check
-from forkcli.core.entries import Assistant, Notice, Rewind
+from forkcli.core.entries import Assistant, Notice, Prompt, Rewind
 from forkcli.core.events import TurnStatus
 from forkcli.core.history import Call, History
 from forkcli.core.ids import AgentId, CallId
@@ -13,6 +13,9 @@ from forkcli.core.messages import Block, calls_of
 REWINDS = "rewind"  # the tool that goes back: after it there is nothing left to run
 FULL = "model_context_window_exceeded"
 TOO_LARGE = "what the agent was asked does not fit the model's context, even by itself"
+FULL_AGAIN = "the context was full again at once, each of the last {} times that room was made in it"
+MOST_ROOMS = 5  # times in a row that room is made for hardly an answer
+HARDLY = 2
 MAX_CONTINUED = 3  # answers in a row that may be cut at the output limit, or paused, before the turn ends
 
 CUT = Notice("Your answer was cut at the output limit. Go on exactly where it stopped.", asks=True)
@@ -110,20 +113,30 @@ def _tools(waiting: dict[CallId, Call]) -> Action:
 
 def _make_room(history: History) -> Action:
     """First by a report of one's own; if the context still does not fit then, by a cut; then it is over."""
-    done = _rooms(history)
+    done, in_vain = _rooms(history)
     if done > 1:
         return Finish("failed", TOO_LARGE)
+    if in_vain >= MOST_ROOMS:
+        return Finish("failed", FULL_AGAIN.format(MOST_ROOMS))
     return MakeRoom(cut=done == 1)
 
 
-def _rooms(history: History) -> int:
-    """How often room was made since the newest answer."""
-    count = 0
+def _rooms(history: History) -> tuple[int, int]:
+    """How often room was made since the newest answer, and how often in a row for hardly an answer each.
+
+    Whatever the user asks anew is tried anew.
+    """
+    count = in_vain = answers = between = 0
     for entry in reversed(history.entries.own):
-        if isinstance(entry.body, Assistant) and entry.body.stop_reason != FULL:
+        body = entry.body
+        if isinstance(body, Prompt) or between > HARDLY:
             break
-        count += isinstance(entry.body, Rewind) and entry.body.by == "fork"
-    return count
+        if isinstance(body, Assistant) and body.stop_reason != FULL:
+            answers, between = answers + 1, between + 1
+        elif isinstance(body, Rewind) and body.by == "fork":
+            in_vain, between = in_vain + 1, 0
+            count += not answers
+    return count, in_vain
 
 
 def _after(history: History, answer: Assistant) -> Action:

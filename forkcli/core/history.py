@@ -153,7 +153,9 @@ class History:
         if self.entries and self.entries[-1].seq == at:
             return self.branch()
         if at < self.first_seq and self._above is not None:
-            return self._above.forked(at)
+            past = self._above.forked(at)
+            past.agent = self.agent  # whose line 1 names this one as its parent, wherever it begins
+            return past
         past = History()
         shared = 0
         for entry in self.entries:

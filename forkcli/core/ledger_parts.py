@@ -17,6 +17,7 @@ class World:
     left: tuple[str, ...] = ()  # files that were to be put back and were not, since somebody else had changed them
     jobs: Mapping[str, str] = field(default_factory=dict)  # background jobs alive: id -> command
     running: frozenset[AgentId] = frozenset()  # agents at work
+    unread: str = ""  # what came after the report was written, in a few words
 
 
 @dataclass(frozen=True, slots=True)

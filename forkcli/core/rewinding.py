@@ -1,12 +1,26 @@
 """Where an agent may go back to, and when it may not: from its history alone."""
 
-from forkcli.core.entries import Agent, Body, Checkpoint, Entry, Message, Prompt, Rewind, Snapshot, ToolResult
-from forkcli.core.forking import STILL_RUNNING, answers_of
+from forkcli.core.decide import FULL
+from forkcli.core.entries import (
+    Agent,
+    Assistant,
+    Body,
+    Checkpoint,
+    Entry,
+    Message,
+    Prompt,
+    Rewind,
+    Snapshot,
+    ToolResult,
+)
+from forkcli.core.forking import answers_of
 from forkcli.core.history import History
 from forkcli.core.ids import AgentId, CallId, Seq
+from forkcli.core.messages import dump
 from forkcli.errors import ForkError, Kind
 
 MOST_BACK = 5  # times that an agent goes back to the same checkpoint by itself before anybody else said something
+NOT_HERE = "[not in this context: what came of it is on record in {parent}]"
 NAMED = 8  # checkpoints that an error names
 
 
@@ -103,7 +117,7 @@ def abandoned(above: History, past: History, name: AgentId, at: Seq, call: CallI
         task=_label(past),
         depth=agent.depth,
     )
-    return [line_one, *answers_of(past, agent.agent, call, "rewind", told, STILL_RUNNING)]
+    return [line_one, *answers_of(past, agent.agent, call, "rewind", told, NOT_HERE)]
 
 
 def _label(past: History) -> str:
@@ -111,6 +125,42 @@ def _label(past: History) -> str:
     prompts = (entry.body.text for entry in reversed(past.entries) if isinstance(entry.body, Prompt))
     line = next((line.strip() for line in next(prompts, "").splitlines() if line.strip()), "")
     return line if len(line) <= 100 else line[:99] + "…"
+
+
+def report_places(history: History, to: Seq) -> list[Seq]:
+    """Where a report on a context that became too large can be written from, the newest first.
+
+    The newest answer, on a context that fitted; and, since a request for a report may be what does not fit there, the
+    checkpoint before the last two answers.
+    """
+    own = [entry for entry in line(history) if entry.seq > to]
+    answers = [place for place, entry in enumerate(own) if isinstance(entry.body, Assistant)]
+    if not answers:
+        return []
+    newest = own[answers[-1]]
+    full = isinstance(newest.body, Assistant) and newest.body.stop_reason == FULL
+    places = [] if full else [newest.seq]
+    before = own[: answers[-2]] if len(answers) > 1 else own[: answers[-1]]
+    return places + [entry.seq for entry in before if isinstance(entry.body, Checkpoint)][-1:]
+
+
+def unread_since(history: History, at: Seq) -> str:
+    """What came after entry `at`, in a few words; empty where nothing did."""
+    since = [entry.body for entry in line(history) if entry.seq > at]
+    steps = sum(isinstance(body, Assistant) for body in since)
+    results = [body for body in since if isinstance(body, ToolResult)]
+    told = []
+    if steps:
+        told.append(f"the last {f'{steps} steps' if steps > 1 else 'step'}")
+    if results:
+        names = ", ".join(dict.fromkeys(result.name for result in results))
+        size = sum(len(dump(result.content)) for result in results)
+        told.append(
+            f"what {'a call' if len(results) == 1 else f'{len(results)} calls'} returned ({names}: {size:,} bytes)"
+        )
+    if any(isinstance(body, Prompt | Message) for body in since):
+        told.append("what was said last, which is not answered yet")
+    return ", and ".join(told)
 
 
 def own_rewinds(history: History) -> list[Entry]:

@@ -27,6 +27,10 @@ _HAPPENED = (
     "whole stretch is in {folder}/transcript.md after `[checkpoint {to}]`. Go on from here: what is done, read, tried "
     "or answered need not be done again."
 )
+_UNREAD = (
+    " What came last was too much for the window, and who wrote the report had not read it: {what}. It is in the "
+    "transcript. If you need it, get it in smaller parts."
+)
 _CUT = (
     "Your context no longer fitted the model's window, and no report of yours could be had, so fork dropped it. What "
     "had happened ({facts}) is in the ledger in short and, word for word, in {folder}/transcript.md; the original "
@@ -54,15 +58,16 @@ def told(
 
     `author` is the agent that the abandoned stretch has become; `folder` the past self's own files, as it can open
     them; `agent` its line 1: a fork is told again who it is and what for; `by_hand`: the user wrote the report; `room`:
-    the characters that the ledger may take, and as many for earlier reports.
+    the characters that the ledger may take, as many for earlier reports, twice as many for this one.
     """
     facts, back = _facts(ledger.stretch), _BACK[by].format(to=ledger.to)
     wrote = _author(author, by_hand=by_hand)
     if ledger.earlier:
         wrote += " Earlier reports stand before it, the oldest first."
     happened = _HAPPENED.format(facts=facts, author=wrote, folder=folder, to=ledger.to)
-    own = _report(report, author, ledger.stretch, folder, REPORT_CHARS, by_hand=by_hand)
-    notice = f"<notice>{_identity(agent)}{back} {happened}</notice>"
+    own = _report(report, author, ledger.stretch, folder, min(REPORT_CHARS, 2 * room), by_hand=by_hand)
+    unread = _UNREAD.format(what=ledger.world.unread) if ledger.world.unread else ""
+    notice = f"<notice>{_identity(agent, room)}{back} {happened}{unread}</notice>"
     return "\n".join([notice, *_earlier(ledger.earlier, folder, room), own, ledger_told(ledger, folder, room)])
 
 
@@ -93,7 +98,7 @@ def cut_told(ledger: Ledger, *, folder: str, prompt: str, agent: Agent | None, r
     """
     notice = _CUT.format(facts=_facts(ledger.stretch), prompt=prompt, folder=folder)
     earlier = _earlier(ledger.earlier, folder, room)
-    return "\n".join([f"<notice>{_identity(agent)}{notice}</notice>", *earlier, ledger_told(ledger, folder, room)])
+    return "\n".join([f"<notice>{_identity(agent, room)}{notice}</notice>", *earlier, ledger_told(ledger, folder, room)])
 
 
 def _earlier(reports: Sequence[Earlier], folder: str, room: int) -> list[str]:
@@ -130,12 +135,12 @@ def _author(author: AgentId | None, *, by_hand: bool) -> str:
     return f"{wrote} Who you were then lives on as agent {author} and knows all of it." if author else wrote
 
 
-def _identity(agent: Agent | None) -> str:
+def _identity(agent: Agent | None, room: int) -> str:
     """Who an agent is that began with another one's past or brief, and what for: its context may no longer say so."""
     if agent is None or agent.parent is None:
         return ""
     name, parent = agent.agent, agent.parent
     if agent.kind == "abandoned":
         return f"You are {name}: what {parent} was before it went back. Do what you are asked, not {parent}'s work. "
-    task = quoted(cut(agent.task, REPORT_CHARS))
+    task = quoted(cut(agent.task, min(REPORT_CHARS, 2 * room)))
     return f"You are {name}, {_KIND.get(agent.kind, 'a child')} of {parent}. Your task, {name}:\n{task}\n\n"

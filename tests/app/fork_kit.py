@@ -224,7 +224,7 @@ class Den:
 @contextmanager
 def den(project: Path, script: Scripts | Callable[[Json], Reply], **options: Any) -> Iterator[Den]:
     """A den whose model answers by a script, or by one for each agent. `options` are settings, or the server's."""
-    told = {name: options.pop(name) for name in ("cache", "check", "keep") if name in options}
+    told = {name: options.pop(name) for name in ("cache", "check", "keep", "models") if name in options}
     with ScriptedServer(script if callable(script) else by_agent(script), **told) as server:
         yield Den(project, server, options)
 
