@@ -203,3 +203,14 @@ def test_a_thousand_rewinds_are_folded_at_once() -> None:
     for _ in range(1000):
         bodies += [e.Rewind(Seq(7), "user"), e.Rewind(Seq(len(bodies) + 1), "user")]
     assert raw(History.of(entries(bodies))) == raw(after())
+
+
+def test_a_fork_of_a_fork_that_begins_in_their_common_past_knows_whose_fork_it_is() -> None:
+    below = forked()
+    past = below.forked(Seq(7))
+    fork = e.Fork((e.Child(AgentId("f2"), ""),), Seq(7), wait=False)
+    opened = opening(below, past, fork, fork.children[0], "")
+    past.add(e.Entry(Seq(8), "", opened.line_one))
+    assert past.agent == opened.line_one
+    assert past.own_messages == []
+    assert raw(past) == raw(History.of(entries(TURN[:6])))
