@@ -98,7 +98,9 @@ def cut_told(ledger: Ledger, *, folder: str, prompt: str, agent: Agent | None, r
     """
     notice = _CUT.format(facts=_facts(ledger.stretch), prompt=prompt, folder=folder)
     earlier = _earlier(ledger.earlier, folder, room)
-    return "\n".join([f"<notice>{_identity(agent, room)}{notice}</notice>", *earlier, ledger_told(ledger, folder, room)])
+    return "\n".join(
+        [f"<notice>{_identity(agent, room)}{notice}</notice>", *earlier, ledger_told(ledger, folder, room)]
+    )
 
 
 def _earlier(reports: Sequence[Earlier], folder: str, room: int) -> list[str]:
