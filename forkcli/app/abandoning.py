@@ -4,6 +4,7 @@ It is made before the rewind is on record. A rewind that fails or is cut short l
 harm; one that is tried again from the same place finds it, and the report if there is one.
 """
 
+import asyncio
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -13,6 +14,7 @@ from forkcli.app.crew import Surroundings, fork_rig
 from forkcli.core.decide import Finish, next_action
 from forkcli.core.entries import Agent as LineOne
 from forkcli.core.entries import Failure, Interrupt, Notice, Prompt, Resume, Rewind, Snapshot
+from forkcli.core.events import TurnEnded
 from forkcli.core.history import History
 from forkcli.core.ids import AgentId, CallId, Seq, SessionId
 from forkcli.core.messages import text_block, text_of
@@ -102,6 +104,9 @@ class Abandoning:
                 left.record(self._identity(agent.id, left.id, to))
             left.files.write_report(said)
             return Written(left.id, said)
+        except asyncio.CancelledError:
+            left.emit(TurnEnded(left.id, "interrupted"))  # whoever watches sees that it does not write any more
+            raise
         finally:
             left.files.close()
 

@@ -96,11 +96,12 @@ async def _warm(driver: LateDriver) -> None:
 def _show_past(driver: "ReplDriver", screen: Screen) -> None:
     """What happened in the session that is gone on with, and what is left to do in it."""
     from forkcli.core.decide import is_unfinished
+    from forkcli.core.rewinding import standing
 
     if driver.session is None or screen.repl is None:
         return
     agent = driver.session.agent.id
-    screen.repl.show_past(driver.history.entries, agent)
+    screen.repl.show_past(standing(driver.history.entries), agent)
     if is_unfinished(driver.history):
         screen.on_event(Warned(agent, "the last turn was not finished: /continue goes on with it, a prompt leaves it"))
 

@@ -19,6 +19,7 @@ from forkcli.core.budget import share
 from forkcli.core.decide import is_unfinished
 from forkcli.core.entries import Access, AccessChange, ModelChange, Usage
 from forkcli.core.reports import files_of
+from forkcli.core.rewinding import standing
 from forkcli.core.views import TreeView
 from forkcli.errors import ForkError, Kind
 from forkcli.models.catalog import DEFAULT_MODEL, EFFORTS, MODELS, full_name
@@ -175,8 +176,8 @@ async def _resume(driver: ReplDriver, rest: str) -> Shown:
 
 
 def past(driver: ReplDriver) -> Shown:
-    """What happened in the open session before, as the screen would have shown it."""
-    return Past(tuple(driver.history.entries), driver.session.agent.id if driver.session else "main")
+    """What led to where the agent in focus stands, as the screen would have shown it."""
+    return Past(tuple(standing(driver.history.entries)), driver.session.agent.id if driver.session else "main")
 
 
 async def _continue(driver: ReplDriver, _rest: str) -> Shown | None:

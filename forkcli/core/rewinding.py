@@ -1,5 +1,7 @@
 """Where an agent may go back to, and when it may not: from its history alone."""
 
+from collections.abc import Iterable
+
 from forkcli.core.decide import FULL
 from forkcli.core.entries import (
     Agent,
@@ -21,6 +23,7 @@ from forkcli.errors import ForkError, Kind
 
 MOST_BACK = 5  # times that an agent goes back to the same checkpoint by itself before anybody else said something
 NOT_HERE = "[not in this context: what came of it is on record in {parent}]"
+BEGINNING = Seq(0)  # where an empty context stands
 NAMED = 8  # checkpoints that an error names
 
 
@@ -170,16 +173,21 @@ def own_rewinds(history: History) -> list[Entry]:
 
 def line(history: History) -> list[Entry]:
     """The agent's own entries that lead to where the head stands, oldest first: without what rewinds left behind."""
+    return standing(history.entries.own, history.first_seq)
+
+
+def standing(entries: Iterable[Entry], first: Seq = BEGINNING) -> list[Entry]:
+    """Those of these entries that lead to where the last one stands, oldest first; `first` is what goes before them."""
     before: dict[Seq, tuple[Seq, Entry]] = {}
-    head = history.first_seq
-    for entry in history.entries.own:
+    head = first
+    for entry in entries:
         body = entry.body
-        goes = isinstance(body, Rewind) and (body.to == 0 or history.first_seq <= body.to < entry.seq)
+        goes = isinstance(body, Rewind) and (body.to == 0 or first <= body.to < entry.seq)
         before[entry.seq] = (body.to if isinstance(body, Rewind) and goes else head, entry)
         head = entry.seq
     found: list[Entry] = []
     while head in before:
-        head, entry = before[head]
+        head, entry = before.pop(head)
         found.append(entry)
     return found[::-1]
 

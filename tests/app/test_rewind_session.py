@@ -10,6 +10,7 @@ from fork_kit import Den, block_text, blocks, den, newest, unmarked
 
 from forkcli.app.wayback import Wayback
 from forkcli.core.entries import Agent, Assistant, Checkpoint, Prompt, Rewind
+from forkcli.core.events import TurnEnded
 from forkcli.core.ids import Seq
 from forkcli.core.messages import Json
 from forkcli.errors import ForkError
@@ -178,6 +179,24 @@ def test_only_what_was_left_for_good_can_be_undone_and_the_newest_of_the_same(pr
 
         assert user(home, there, undone, there, undone)[1::2] == [[], []]
         home.sound()
+
+
+def test_a_report_that_the_user_gives_up_on_rewinds_nothing_and_its_author_is_seen_to_have_stopped(
+    project: Path,
+) -> None:
+    with den(project, steps(reply("One."), Reply([], delay_s=9))) as home:
+
+        async def report(way: Wayback) -> object:
+            writing = asyncio.create_task(way.compact(""))
+            while len(home.server.requests) < 2:
+                await asyncio.sleep(0.01)
+            writing.cancel()
+            await asyncio.wait([writing])
+            return writing.cancelled()
+
+        assert user(home, report, prompts=("first",)) == [True]
+        assert not home.bodies("main", Rewind)
+        assert ("f1", "interrupted") in [(one.agent, one.status) for one in home.events if isinstance(one, TurnEnded)]
 
 
 def test_a_prompts_number_stands_for_its_checkpoint_in_a_report(project: Path) -> None:

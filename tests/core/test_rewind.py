@@ -15,6 +15,7 @@ from forkcli.core.forking import opening
 from forkcli.core.history import History
 from forkcli.core.ids import AgentId, CallId, Seq
 from forkcli.core.messages import text_of
+from forkcli.core.rewinding import standing
 
 F1 = AgentId("f1")
 TURN: list[e.Body] = [
@@ -54,6 +55,22 @@ def test_the_report_is_a_text_of_its_own_in_the_next_message_and_the_past_is_lef
 
 def test_undoing_a_rewind_is_a_rewind_to_the_head_before_it() -> None:
     assert raw(after(e.Rewind(Seq(3), "user"), e.Rewind(Seq(11), "user"))) == raw(after())
+
+
+def test_what_led_to_where_the_head_stands_is_without_what_was_left() -> None:
+    history = after(e.Rewind(Seq(7), "user"), prompt("other"), e.Rewind(Seq(11), "user"))
+    assert [entry.seq for entry in standing(history.entries)] == [*range(1, 12), 14]
+    assert [entry.seq for entry in standing(after(e.Rewind(Seq(0), "fork")).entries)] == [12]
+    assert standing([]) == []
+
+
+def test_damaged_numbers_do_not_lead_in_a_circle() -> None:
+    twice = [
+        e.Entry(Seq(2), "", prompt()),
+        e.Entry(Seq(2), "", prompt()),
+        e.Entry(Seq(1), "", e.Rewind(Seq(9), "user")),
+    ]
+    assert len(standing(twice)) <= 3
 
 
 def test_a_rewind_reaches_across_rewinds() -> None:
