@@ -91,9 +91,10 @@ class Post:
             if any(call.forked for call in live[0].history.open_calls.values()):
                 return f"Sent. {name} waits for its forks, and reads it when they have ended."
             return f"Sent. {name} reads it at its next step."
-        if member is not None and not member.over:
+        begun = live is not None and live[0].history.own_steps > 0
+        if member is not None and not member.over and not begun:
             return f"Sent. {name} has not begun yet, and reads it first."
-        if live is not None:
+        if live is not None and member is None:
             return f"Sent. {name} is idle, and reads it with its next prompt."
         return f"Left in its inbox, but {name} has ended: it reads it only if somebody goes on with it."
 

@@ -92,12 +92,15 @@ async def _act(agent: Agent, rig: Rig) -> Finish:
                     continue
                 await call_model(agent, rig)
             case Finish() as end:
-                if end.status != "done" or not (
-                    agent.receive() or await _children(agent, rig) or await _checked(agent, rig)
-                ):
+                if end.status != "done" or not await _goes_on(agent, rig):
                     return end
             case action:
                 assert_never(action)
+
+
+async def _goes_on(agent: Agent, rig: Rig) -> bool:
+    """Whether a turn that is done goes on all the same; what arrives while that is found out counts too."""
+    return agent.receive() or await _children(agent, rig) or await _checked(agent, rig) or agent.receive()
 
 
 async def _gather(agent: Agent, rig: Rig, calls: Sequence[CallId]) -> None:
