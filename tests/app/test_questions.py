@@ -170,6 +170,56 @@ def test_agents_that_have_ended_failed_or_never_been_are_asked(project: Path) ->
         home.sound()
 
 
+def test_a_stretch_that_was_left_behind_by_a_rewind_is_asked_and_knows_what_it_did(project: Path) -> None:
+    plan = iter([
+        reply(call("bash", command="echo a secret of the first try")),
+        reply(call("rewind", to=3, report="It is no good.")),
+        reply(ask("f1", "why is it no good?")),
+        reply("Now I know."),
+    ])  # fmt: skip
+    with den(project, lambda request: reply("Because of f.") if is_answering(request) else next(plan)) as home:
+        assert home.ask().status == "done"
+        assert home.line_one("f1").kind == "abandoned"
+        assert said(home, "main") == ["Because of f."]
+        (request,) = home.requests("f2")
+        assert "a secret of the first try" in str(request.body["messages"])
+        assert home.bodies("f1", Asked)[-1].answer == "Because of f."
+        home.sound()
+
+
+def test_an_agent_that_was_killed_at_work_is_asked_from_another_process(project: Path) -> None:
+    slow = [True]
+
+    def plan(request: Json) -> Reply:
+        if is_answering(request):
+            return reply("I was about to look.")
+        if whose(request) == "f1":
+            return reply(call("bash", command="sleep 60")) if slow[0] else reply("a is done.")
+        return [reply(forks("a")), reply("ok")][answers(request)]
+
+    async def crash(home: Den) -> None:
+        home.open()
+        turn = asyncio.create_task(home.turn())
+        await until(lambda: (home.folder / "agents/f1/history.jsonl").exists() and home.bodies("f1", ToolStart))
+        await home.stop(turn, "signal")
+        await home.close()
+
+    async def ask_it(home: Den) -> None:
+        session = home.open(home.folder.name)
+        _, answer = await session.answering.ask(AgentId("f1"), "what are you at?")
+        assert answer == "I was about to look."
+        await home.close()
+
+    with den(project, plan) as home:
+        asyncio.run(crash(home))
+        before = len(home.requests("f1"))
+        asyncio.run(ask_it(home))
+        assert len(home.requests("f1")) == before
+        slow[0] = False
+        assert home.resume().status == "done"
+        home.sound()
+
+
 def test_who_answers_can_neither_ask_nor_send_nor_start_anything(project: Path) -> None:
     def plan(request: Json) -> Reply:
         if is_answering(request):
