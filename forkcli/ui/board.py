@@ -59,14 +59,14 @@ def board_lines(
     height, width = size
     rows = view.rows
     at = next((n for n, row in enumerate(rows) if row.agent == seen.chosen), 0)
-    foot = _foot(rows[at] if rows else None, seen, width, look)[0 if height >= LEAST else -1 :]
+    foot = _foot(rows[at], seen, width, look)[0 if height >= LEAST else -1 :] if rows and seen.chosen else []
     columns = _fitting(_columns(rows, seen.spin, look), width)
     out = [_head(rows, look), *([_line(columns, None, width, "", look)] if height >= LEAST else [])]
     room = height - len(out) - len(foot)
     start, end = window(at, len(rows), max(1, room if len(rows) <= room else room - 1))
     for n in range(start, end):
         last = doing(rows[n].agent) or rows[n].last or rows[n].task
-        out.append(_line(columns, n, width, last, look, chosen=n == at))
+        out.append(_line(columns, n, width, last, look, chosen=n == at and bool(seen.chosen)))
     if end - start < len(rows):
         out.append(Text(f"  {look.more} {at + 1} of {len(rows)}", FAINT))
     return clipped([*out, *foot])
@@ -79,10 +79,10 @@ def _head(rows: Sequence[BoardRow], look: Look) -> Text:
     return Text.assemble(("Agents", STRONG), (look.sep + look.sep.join(facts), FAINT))
 
 
-def _foot(row: BoardRow | None, seen: Seen, width: int, look: Look) -> list[Text]:
+def _foot(row: BoardRow, seen: Seen, width: int, look: Look) -> list[Text]:
     """The chosen agent's task, what was last said, and the keys."""
     room = max(8, width - 2)
-    task = one_line(row.task, TASK_ROWS * room) if row else ""
+    task = one_line(row.task, TASK_ROWS * room)
     out = [Text(f"  {task[at : at + room]}", FAINT) for at in range(0, len(task), room)][:TASK_ROWS]
     if seen.note:
         out.append(Text(f"  {one_line(seen.note)}", WARN))

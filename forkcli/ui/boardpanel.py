@@ -25,7 +25,9 @@ class BoardPanel:
         self._view = board.view()
         self._looked = clock()
         self._note = ""
-        self.chosen = next((row.agent for row in self._view.rows if row.here), "")
+        self.chosen = next(
+            (row.agent for row in self._view.rows if row.here), next((row.agent for row in self._view.rows), "")
+        )
         self.deed: str | None = None
         self.done = False
 

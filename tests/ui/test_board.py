@@ -87,6 +87,13 @@ def panel(clock: Clock, views: list[BoardView]) -> BoardPanel:
     return BoardPanel(Board(lambda: views[0]), lambda _: "", Look(), clock)
 
 
+def test_where_nothing_can_be_drawn_again_it_is_a_table_without_keys() -> None:
+    text = "\n".join(line.plain for line in panel(Clock(), [VIEW]).listing())
+    assert "f4" in text
+    assert "›" not in text
+    assert "goes there" not in text
+
+
 def test_it_looks_again_while_it_is_open_and_the_sign_stays_at_its_agent() -> None:
     clock, views = Clock(), [VIEW]
     here = panel(clock, views)
