@@ -9,6 +9,14 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from forkcli.engine.pace import Pace
 
 
+def _may_leave(machine: "AnyOrder") -> bool:
+    return machine.pace.may_leave(machine.now)
+
+
+def _any_out(machine: "AnyOrder") -> bool:
+    return bool(machine.out)
+
+
 class AnyOrder(RuleBasedStateMachine):
     """Requests leave, are answered, refused, broken; time passes."""
 
@@ -23,7 +31,7 @@ class AnyOrder(RuleBasedStateMachine):
     def time_passes(self, seconds: float) -> None:
         self.now += seconds
 
-    @precondition(lambda self: self.pace.may_leave(self.now))
+    @precondition(_may_leave)
     @rule(most=st.integers(1, 40))
     def some_leave(self, most: int) -> None:
         while most and self.pace.may_leave(self.now):
@@ -35,7 +43,7 @@ class AnyOrder(RuleBasedStateMachine):
             self.out.append(self.pace.leave())
             most -= 1
 
-    @precondition(lambda self: self.out)
+    @precondition(_any_out)
     @rule(at=st.integers(0, 100))
     def an_answer_begins(self, at: int) -> None:
         before = self.pace.limit
@@ -45,7 +53,7 @@ class AnyOrder(RuleBasedStateMachine):
         if not self.pace.refusals:
             self.probes = 0
 
-    @precondition(lambda self: self.out)
+    @precondition(_any_out)
     @rule(at=st.integers(0, 100), pause=st.floats(0.1, 60), asked=st.booleans())
     def one_is_refused(self, at: int, pause: float, asked: bool) -> None:
         before, crowd, refusals = self.pace.limit, len(self.out), self.pace.refusals
@@ -61,7 +69,7 @@ class AnyOrder(RuleBasedStateMachine):
         if asked:
             assert self.pace.paused_until >= self.now + pause
 
-    @precondition(lambda self: self.out)
+    @precondition(_any_out)
     @rule(at=st.integers(0, 100))
     def one_ends(self, at: int) -> None:
         number = self.out.pop(at % len(self.out))
