@@ -18,6 +18,7 @@ from forkcli.app.nursery import LAYERS
 from forkcli.core.answering import (
     Standing,
     answering_child,
+    introduced,
     is_put,
     last_words,
     spent,
@@ -215,7 +216,8 @@ class Answering:
         who = "The person" if order.by == USER else order.by
         said = {"asked": name, "asker": order.by, "question": quoted(order.question)}
         if not any(isinstance(entry.body, Prompt) for entry in agent.history.entries.own):
-            told = filled("answering", agent=agent.id, reader=who, folder=self._shown(agent.id), **said)
+            about = introduced(asked, order.by)
+            told = filled("answering", agent=agent.id, reader=who, who=about, folder=self._shown(agent.id), **said)
             return Prompt(order.question, (text_block(told),))
         steps = steps_since(asked, order)
         since = (

@@ -7,7 +7,7 @@ was asked before; what a person asks gets a fork of its own each time.
 from dataclasses import dataclass
 
 from forkcli.core.asked import USER, Asked
-from forkcli.core.entries import Assistant, Child, Prompt
+from forkcli.core.entries import Assistant, Child, Fork, Prompt, Spawn
 from forkcli.core.history import History
 from forkcli.core.ids import AgentId, CallId
 from forkcli.core.messages import text_of
@@ -34,6 +34,17 @@ def standing(asked: History, by: str, call: CallId | None) -> Standing:
     answer = next((record.answer for record in same if record.answer is not None), None)
     found = same or records
     return Standing(found[-1] if found else None, answer, put=bool(same))
+
+
+def introduced(asked: History, by: str) -> str:
+    """Who asks, as the asked agent knows it: one that it spawned or forked; empty for anybody else."""
+    for entry in reversed(asked.entries.own):
+        order = entry.body
+        if isinstance(order, Spawn) and by == order.onboarded:
+            return f"{by} is the new agent of your `spawn` call, and gets ready for all its tasks. "
+        if isinstance(order, Fork | Spawn) and any(child.agent == by for child in order.children):
+            return f"{by} is one of those that your `{order.TYPE}` call has made. "
+    return ""
 
 
 def only_answers(history: History) -> bool:

@@ -3,6 +3,7 @@ from dataclasses import replace
 import pytest
 from core.build import AGENT, answer, entries, prompt, result, seal, start, tool_use
 
+from forkcli.core.answering import introduced
 from forkcli.core.decide import Gather, next_action
 from forkcli.core.entries import Body, Child, Entry, Fork, Interview, Prompt, Report, Spawn, ToolResult, Usage
 from forkcli.core.forking import report_of
@@ -158,3 +159,11 @@ def test_what_was_said_in_the_interview_is_no_report() -> None:
     assert report_of(below, "stopped").text == "(it ended without a report)"
     assert report_of(below, "stopped").steps == 2
     assert report_of(child(ONE, seal(), answer("I am ready.")), "done").text == "I am ready."
+
+
+def test_who_answers_a_question_is_told_what_the_asker_is_to_it() -> None:
+    assert (
+        introduced(parent(MANY), "s1") == "s1 is the new agent of your `spawn` call, and gets ready for all its tasks. "
+    )
+    assert introduced(parent(MANY), "f2") == "f2 is one of those that your `spawn` call has made. "
+    assert introduced(parent(ONE), "user") == introduced(parent(ONE), "f9") == ""
