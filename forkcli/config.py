@@ -15,7 +15,7 @@ from forkcli.core.entries import Access
 from forkcli.errors import ForkError, Kind
 
 NUMBERS = frozenset(
-    {"max_steps", "max_cost", "max_agents", "parallel", "timeout_s", "idle_timeout_s", "max_rounds", "review"}
+    {"at", "max_steps", "max_cost", "max_agents", "parallel", "timeout_s", "idle_timeout_s", "max_rounds", "review"}
 )
 OutputFormat = Literal["text", "json", "stream-json"]
 
@@ -30,7 +30,7 @@ class Flags:
     resume: str | None = None
     agent: str | None = None
     fork: bool = False
-    at: int | None = None
+    at: str | None = None
     model: str | None = None
     effort: str | None = None
     base_url: str | None = None

@@ -118,6 +118,7 @@ BY_FIELD = {
     "output_format": Key("output_format", _one_of("text", "json", "stream-json")),
     "until": Key("until", _text),
     "review": Key("review", _few),
+    "at": Key("at", _count),
 }
 
 

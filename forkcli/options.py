@@ -33,7 +33,7 @@ Resume = Annotated[
 ]
 AgentId = Annotated[str | None, typer.Option("--agent", metavar="ID", help="With -c or -r: go on with that agent.")]
 AsFork = Annotated[bool, typer.Option("--fork", help="With -c or -r: as a new fork, which leaves that agent as it is.")]
-At = Annotated[int | None, typer.Option("--at", metavar="N", help="With --fork: from checkpoint N.")]
+At = Annotated[str | None, typer.Option("--at", metavar="N", help="With --fork: from checkpoint N.")]
 Model = Annotated[str | None, typer.Option("-m", "--model", metavar="MODEL", help="The model; also $FORK_MODEL.")]
 Effort = Annotated[
     str | None,

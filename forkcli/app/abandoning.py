@@ -132,7 +132,7 @@ class Abandoning:
         return Agent(name, files, history, agent.emit)
 
     def _made(self, agent: Agent, at: Seq, to: Seq, call: CallId | None) -> Agent:
-        name = self.fleet.allot(agent, left=True)
+        name = self.fleet.allot(agent.history, left=True)
         past = agent.history.forked(at)
         files = create_agent(self._folder(name), first_seq=at + 1)
         left = Agent(name, files, past.branch(), agent.emit)

@@ -2,16 +2,14 @@
 
 from typing import TYPE_CHECKING
 
+from forkcli.app.branching import begin_fork, beginning
 from forkcli.app.crew import fork_rig
 from forkcli.app.nursery import LAYERS
-from forkcli.core.entries import Checkpoint, Child, Fork, Notice
-from forkcli.core.forking import opening
 from forkcli.core.ids import AgentId, Seq, is_agent_id
 from forkcli.engine.agent import Agent, Stop
 from forkcli.engine.ports import ForkOrder, Task, Workspace
-from forkcli.errors import ForkError, Kind
-from forkcli.prompts import filled
-from forkcli.store.agent_files import HISTORY, create_agent, folded, open_agent
+from forkcli.errors import ForkError
+from forkcli.store.agent_files import HISTORY, folded, open_agent
 from forkcli.store.reading import read_history
 from forkcli.workspace.base import open_fork
 
@@ -32,30 +30,11 @@ def fork_conversation(session: "Session", at: Seq | None = None) -> AgentId:
     It begins at checkpoint `at`, or at the newest entry; its own line 1 says so, nothing else does. Raises ForkError
     for a number that is no checkpoint.
     """
-    above = session.agent
-    if at is not None:
-        check_checkpoint(above, at)
-    name = session.fleet.allot(above)
-    begin = at if at is not None else above.history.entries[-1].seq
-    fork = Fork((Child(name, "", above.history.access),), begin, wait=False, merge="none")
-    folder = session.around.scratch.agent_folder(session.id, name)
-    files = create_agent(folder, first_seq=begin + 1)
-    past = above.history.forked(begin)
-    agent = Agent(name, files, past.branch(), above.emit)
-    opened = opening(above.history, past, fork, fork.children[0], "")
-    where = str(folder.relative_to(session.around.settings.project))
-    told = Notice(filled("fork_conversation", agent=name, parent=above.id, folder=where))
-    agent.record(opened.line_one, *opened.answers, told)
+    history = session.agent.history
+    begin = beginning(history, at)
+    agent = begin_fork(session.around, session.id, history, begin, session.fleet.allot(history))
     session.focus(agent, fork_rig(session.around, agent, session.rig.workspace, session.rig))
-    return name
-
-
-def check_checkpoint(agent: Agent, at: Seq) -> None:
-    """Raises ForkError unless `at` is the number of a checkpoint of this agent's."""
-    numbers = [entry.seq for entry in agent.history.entries if isinstance(entry.body, Checkpoint)]
-    if at not in numbers:
-        near = ", ".join(str(number) for number in numbers[-10:]) or "none"
-        raise ForkError(f"{agent.id} has no checkpoint {at}", f"its newest checkpoints: {near}", kind=Kind.USAGE)
+    return agent.id
 
 
 def go(session: "Session", name: str) -> None:

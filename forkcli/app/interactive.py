@@ -6,12 +6,14 @@ Above its functions it imports only what the prompt needs.
 import asyncio
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from forkcli.app.late import LateDriver
 from forkcli.config import Settings
 from forkcli.core.events import Event, Warned
+from forkcli.store.lock import HeldError
 from forkcli.store.scratch import Scratch
 from forkcli.ui.ports import Answer, Question
 from forkcli.ui.repl import Repl
@@ -50,11 +52,19 @@ class Screen:
 
 def run(settings: Settings) -> int:
     """Run the REPL until it is quit; returns the exit code. Raises ForkError for what stops it before."""
-    if is_risky_root(settings.project) and not _agreed(settings.project):
+    root = settings.project
+    if is_risky_root(root) and not _agreed(
+        f"{root} is no project but a home directory, or holds one. Work here all the same?"
+    ):
         return 0
     scratch = Scratch(settings.project)
     scratch.ensure()
-    return asyncio.run(converse(settings, scratch))
+    try:
+        return asyncio.run(converse(settings, scratch))
+    except HeldError as held:
+        if settings.fork or not _agreed(f"{held.sentence}. Go on in a new fork of it, which leaves it alone?"):
+            raise
+        return asyncio.run(converse(replace(settings, fork=True), scratch))
 
 
 async def converse(
@@ -106,10 +116,8 @@ def _show_past(driver: "ReplDriver", screen: Screen) -> None:
         screen.on_event(Warned(agent, "the last turn was not finished: /continue goes on with it, a prompt leaves it"))
 
 
-def _agreed(root: Path) -> bool:
-    sys.stderr.write(
-        sanitize(f"{root} is no project but a home directory, or holds one. Work here all the same? [y/N] ")
-    )
+def _agreed(question: str) -> bool:
+    sys.stderr.write(sanitize(f"{question} [y/N] "))
     sys.stderr.flush()
     return sys.stdin.readline().strip().lower() in {"y", "yes"}
 

@@ -25,10 +25,11 @@ from forkcli.errors import ForkError
 from forkcli.models.names import ALIASES, full_name
 from forkcli.prompts import filled
 from forkcli.store.agent_files import create_agent, is_begun, open_agent
-from forkcli.store.files import own_folder
+from forkcli.store.files import claim_folder
 from forkcli.workspace.base import ForkWorkspace, open_fork
 
 _MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@\[\]-]{0,127}")
+KINDS = "fs"  # what ids begin with: one counter for all
 LAYERS = "layers"  # where a fork's own files lie, in its folder
 
 
@@ -51,10 +52,19 @@ class ForkNursery:
         allotted = [*(item.name for item in agents.iterdir()), *history.forks]
         return max((int(name[1:]) for name in allotted if is_agent_id(name) and name != MAIN), default=0) + 1
 
-    def reserve(self, names: Sequence[AgentId]) -> None:
-        """Make the folders that these ids stand for."""
+    def reserve(self, names: Sequence[AgentId]) -> bool:
+        """Make the folders that these ids stand for; all of them, or none where one of the numbers is taken."""
+        made: list[Path] = []
         for name in names:
-            own_folder(self.around.scratch.agent_folder(self.session, name))
+            folder = self.around.scratch.agent_folder(self.session, name)
+            number = name[1:]
+            taken = any(folder.with_name(f"{kind}{number}").exists() for kind in KINDS if kind != name[0])
+            if taken or not claim_folder(folder):
+                for one in made:
+                    one.rmdir()
+                return False
+            made.append(folder)
+        return True
 
     async def hatch(self, parent: Agent, rig: Rig, order: Order, child: Child, past: History) -> tuple[Agent, Rig]:
         """A child ready to run: made with its opening entries, or opened again where it was left."""

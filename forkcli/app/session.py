@@ -5,6 +5,7 @@ from pathlib import Path
 
 from forkcli.app.abandoning import Abandoning
 from forkcli.app.answering import Answering
+from forkcli.app.branching import begin_fork, beginning
 from forkcli.app.crew import Surroundings, make_rig
 from forkcli.app.going_back import GoingBack
 from forkcli.app.keeping import FilesKeeper
@@ -17,7 +18,7 @@ from forkcli.config import Settings
 from forkcli.core.entries import AccessChange, Body, Merge, ModelChange
 from forkcli.core.events import Warned
 from forkcli.core.history import History
-from forkcli.core.ids import MAIN, AgentId, SessionId
+from forkcli.core.ids import MAIN, AgentId, Seq, SessionId, is_agent_id
 from forkcli.engine.agent import Agent
 from forkcli.engine.brood import Bounds
 from forkcli.engine.fleet import Fleet
@@ -26,8 +27,8 @@ from forkcli.engine.ports import AgentFiles
 from forkcli.engine.rig import Rig
 from forkcli.errors import ForkError
 from forkcli.models.catalog import full_name
-from forkcli.store.agent_files import AgentDir, create_agent, open_agent
-from forkcli.store.lock import SessionLock, lock_session
+from forkcli.store.agent_files import create_agent, folded, open_agent, read_agent
+from forkcli.store.lock import SessionLock, lock_agent, lock_session
 
 
 @dataclass(slots=True)
@@ -113,6 +114,12 @@ class Session:
             agent.files.close()
         self.lock.release()
 
+    def let_go(self) -> None:
+        """Let go of the files of a session in which nothing has run yet."""
+        for agent, _ in {**self.opened, self.agent.id: (self.agent, self.rig)}.values():
+            agent.files.close()
+        self.lock.release()
+
 
 def new_session(around: Surroundings) -> Session:
     """Make a session and its root agent. Raises ForkError(STORAGE) if it cannot be saved."""
@@ -120,7 +127,7 @@ def new_session(around: Surroundings) -> Session:
     lock = lock_session(around.scratch.session_folder(session))
     try:
         files = create_agent(around.scratch.agent_folder(session, MAIN))
-        opened = _joined(around, session, files, History(), lock)
+        opened = _joined(around, session, Agent(MAIN, files, History(), around.emit), lock)
         opened.agent.record(line_one(around.settings, session))
     except BaseException:
         lock.release()
@@ -139,7 +146,7 @@ def resume_session(around: Surroundings, session: SessionId, *, as_it_was: bool 
     except BaseException:
         lock.release()
         raise
-    opened = _joined(around, session, files, history, lock)
+    opened = _joined(around, session, Agent(MAIN, files, history, around.emit), lock)
     for found in damage:
         around.emit(Warned(MAIN, f"line {found.line_no} of the history is damaged ({found.reason}); a copy is kept"))
     if not as_it_was:
@@ -147,9 +154,34 @@ def resume_session(around: Surroundings, session: SessionId, *, as_it_was: bool 
     return opened
 
 
-def _joined(around: Surroundings, session: SessionId, files: AgentDir, history: History, lock: SessionLock) -> Session:
-    name = history.agent.agent if history.agent else MAIN
-    agent = Agent(name, files, history, around.emit)
+def fork_of_held(around: Surroundings, session: SessionId, name: AgentId, at: Seq | None) -> Session:
+    """Open a session that another process holds with a new fork of its agent `name`, which that process goes on with.
+
+    This process writes the new fork and what that one starts, and nothing else of the session. Raises ForkError.
+    """
+    scratch = around.scratch
+    if not is_agent_id(name) or name not in scratch.agents(session):
+        known = ", ".join(scratch.agents(session))
+        raise ForkError(f"there is no agent {name!r} in session {session}", f"its agents: {known}")
+    folder = scratch.agent_folder(session, name)
+    above = folded(folder, read_agent(folder))
+    begin = beginning(above, at)
+    nursery = ForkNursery(around, session, Merging(scratch.folder, around.settings.project, session))
+    bounds = Bounds(around.settings.max_agents, around.settings.parallel)
+    own = Fleet(nursery, run_turn, bounds, nursery.next_number(above)).allot(above)
+    lock = lock_agent(scratch.agent_folder(session, own))
+    try:
+        agent = begin_fork(around, session, above, begin, own)
+        opened = _joined(around, session, agent, lock)
+        _apply(around.settings, agent)
+    except BaseException:
+        lock.release()
+        raise
+    return opened
+
+
+def _joined(around: Surroundings, session: SessionId, agent: Agent, lock: SessionLock) -> Session:
+    history = agent.history
     rig = make_rig(around, agent, around.workspace)
     merging = Merging(around.scratch.folder, around.settings.project, session)
     nursery = ForkNursery(around, session, merging)

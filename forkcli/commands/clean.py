@@ -15,7 +15,7 @@ from pathlib import Path
 from forkcli.commands.ls import iso
 from forkcli.core.views import CleanView, Leftover
 from forkcli.errors import ForkError, Kind
-from forkcli.store.lock import is_locked, lock_session
+from forkcli.store.lock import HeldError, guest, is_locked, lock_session
 from forkcli.store.scratch import Scratch, SessionSummary
 
 GONE = ".removed-"  # no session's name begins so
@@ -56,6 +56,8 @@ def remove(project: Path, view: CleanView) -> CleanView:
         folder = scratch.session_folder(one.session)
         try:
             with lock_session(folder):
+                if (pid := guest(folder)) is not None:
+                    raise HeldError(f"a fork in session {folder.name} is in use by process {pid}")
                 away = folder.rename(folder.with_name(GONE + folder.name))
         except ForkError as error:
             kept.append(error.sentence)

@@ -30,8 +30,11 @@ class Nursery(Protocol):
         """An order is on record: begin to note what the files were at that moment."""
         ...
 
-    def reserve(self, names: Sequence[AgentId]) -> None:
-        """Make sure that these ids are never given to anyone else, also after a crash. Raises ForkError(STORAGE)."""
+    def reserve(self, names: Sequence[AgentId]) -> bool:
+        """Make sure that these ids are never given to anyone else, also after a crash. Raises ForkError(STORAGE).
+
+        False if one of their numbers is taken, by another process that works in this session; then none is reserved.
+        """
         ...
 
     async def hatch(self, parent: Agent, rig: Rig, order: Order, child: Child, past: History) -> tuple[Agent, Rig]:

@@ -6,7 +6,6 @@ parent's. So gathering is the same whether the children just began or are taken 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from forkcli.core.decide import unreported
 from forkcli.core.entries import Child, Fork, Merge, Order, Spawn
@@ -16,7 +15,7 @@ from forkcli.core.ids import AgentId, CallId, Seq
 from forkcli.engine.agent import Agent
 from forkcli.engine.bringing import bring_kept
 from forkcli.engine.gathering import answer_started, finished, gather, next_report, settle
-from forkcli.engine.ports import ForkOrder, SpawnOrder
+from forkcli.engine.ports import ForkOrder, SpawnOrder, Task
 from forkcli.engine.rig import Rig
 from forkcli.engine.roster import Roster
 from forkcli.engine.running import shared_past, start
@@ -31,10 +30,9 @@ class Fleet(Roster):
 
     async def order(self, parent: Agent, rig: Rig, call: CallId | None, wanted: ForkOrder) -> None:
         """Put a fork on record and start it. Raises ForkError beyond a bound: then none starts."""
-        self._check(parent, len(wanted.tasks))
+        self._check(parent.history, len(wanted.tasks))
         history = parent.history
-        children = tuple(Child(self._next(), task.task, task.access, task.max_steps) for task in wanted.tasks)
-        self.nursery.reserve([child.agent for child in children])
+        children = _children(self._allot("f" * len(wanted.tasks)), wanted.tasks)
         from_seq = _of_the_same_answer(history, call) or history.entries[-1].seq
         past = shared_past(self, parent, from_seq)
         fork = Fork(children, from_seq, call, wanted.wait, wanted.merge)
@@ -47,12 +45,11 @@ class Fleet(Roster):
     async def spawn(self, parent: Agent, rig: Rig, call: CallId | None, wanted: SpawnOrder) -> None:
         """Put a spawn on record and start it. Raises ForkError beyond a bound, or for a model that cannot be."""
         shared = len(wanted.tasks) > 1 and wanted.interview != "none"
-        self._check(parent, len(wanted.tasks) + shared, levels=1 + shared)
+        self._check(parent.history, len(wanted.tasks) + shared, levels=1 + shared)
         model = await self._model(parent, rig, wanted.model) if wanted.model else ""
-        onboarded = self._next("s") if shared else None
-        kind: Literal["f", "s"] = "f" if shared else "s"
-        children = tuple(Child(self._next(kind), task.task, task.access, task.max_steps) for task in wanted.tasks)
-        self.nursery.reserve([*([onboarded] if onboarded else []), *(child.agent for child in children)])
+        names = self._allot("s" + "f" * len(wanted.tasks) if shared else "s" * len(wanted.tasks))
+        onboarded = names.pop(0) if shared else None
+        children = _children(names, wanted.tasks)
         from_seq = _of_the_same_answer(parent.history, call) or parent.history.entries[-1].seq
         spawn = Spawn(
             wanted.brief,
@@ -78,29 +75,30 @@ class Fleet(Roster):
             parent.emit(Warned(parent.id, f"nothing is known of the model {model}: its sizes are a guess"))
         return model
 
-    def allot(self, parent: Agent, *, left: bool = False) -> AgentId:
-        """The id of one more fork of `parent`. Raises ForkError beyond a bound.
+    def allot(self, parent: History, *, left: bool = False) -> AgentId:
+        """The id of one more fork of the agent with this history. Raises ForkError beyond a bound.
 
-        `left`: of a stretch that `parent` leaves behind, which is as deep as itself.
+        `left`: of a stretch that it leaves behind, which is as deep as itself.
         """
         self._check(parent, 1, levels=0 if left else 1)
-        name = self._next()
-        self.nursery.reserve([name])
-        return name
+        return self._allot("f")[0]
 
     def allot_answering(self) -> AgentId:
         """The id of a fork that answers, however deep the asked agent is. Raises ForkError beyond a bound."""
-        self._check_count(1)
-        name = self._next()
-        self.nursery.reserve([name])
-        return name
+        return self._allot("f")[0]
 
-    def _next(self, kind: Literal["f", "s"] = "f") -> AgentId:
-        self.next_number += 1
-        return AgentId(f"{kind}{self.next_number - 1}")
+    def _allot(self, kinds: str) -> list[AgentId]:
+        """New ids of these kinds, which nobody else gets: another process may work in a fork of this session too."""
+        while True:
+            self._check_count(len(kinds))
+            names = [AgentId(f"{kind}{number}") for number, kind in enumerate(kinds, self.next_number)]
+            if self.nursery.reserve(names):
+                self.next_number += len(names)
+                return names
+            self.next_number += 1
 
-    def _check(self, parent: Agent, count: int, *, levels: int = 1) -> None:
-        above = parent.history.agent
+    def _check(self, parent: History, count: int, *, levels: int = 1) -> None:
+        above = parent.agent
         if levels and above is not None and above.depth + levels > self.bounds.depth:
             deep = "is that deep" if above.depth >= self.bounds.depth else "has room for one level, not for two"
             raise ForkError(
@@ -150,3 +148,7 @@ def _of_the_same_answer(history: History, call: CallId | None) -> Seq | None:
     if call is None:
         return None
     return next((other.made.from_seq for other in history.calls.values() if other.made is not None), None)
+
+
+def _children(names: Sequence[AgentId], tasks: Sequence[Task]) -> tuple[Child, ...]:
+    return tuple(Child(name, task.task, task.access, task.max_steps) for name, task in zip(names, tasks, strict=True))

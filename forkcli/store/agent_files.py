@@ -165,16 +165,28 @@ def open_agent(
 ) -> tuple[AgentDir, History, list[Damage]]:
     """Open an agent to go on with it: its files, its folded history, and the damage that was found (and copied).
 
-    `past` is its parent's history, where that is at hand. The caller holds the session's lock. Raises ForkError for a
-    history that cannot be gone on with.
+    `past` is its parent's history, where that is at hand. Raises ForkError for a history that cannot be gone on with,
+    or that another process writes.
     """
     for part in (folder.parents[1], folder.parent, folder):
         own_folder(part, make=False)
     path = folder / HISTORY
+    size = path.stat().st_size if path.exists() else 0
     read = read_agent(folder)
-    if read.damage:
-        keep_damaged(path, read.damage)
-    files = AgentDir(folder, HistoryFile(path), read, clock)
+    file = HistoryFile(path)  # from here on nobody else appends to it
+    try:
+        if file.size != size:
+            read = read_agent(folder)
+        if read.damage:
+            keep_damaged(path, read.damage)
+        files = AgentDir(folder, file, read, clock)
+        return files, _gone_on(files, folder, read, past), read.damage
+    except BaseException:
+        file.close()
+        raise
+
+
+def _gone_on(files: AgentDir, folder: Path, read: HistoryRead, past: History | None) -> History:
     history = folded(folder, read, past)
     if read.unread:
         # The number of an unreadable line is never given again; this entry says so, and numbers go on from it.
@@ -183,7 +195,7 @@ def open_agent(
         for entry in files.append([Notice(told)], sync=True):
             history.add(entry)
     files.match_history(history)
-    return files, history, read.damage
+    return history
 
 
 def folded(folder: Path, read: HistoryRead, past: History | None = None) -> History:

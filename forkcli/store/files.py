@@ -133,6 +133,17 @@ def sync_folder(folder: Path) -> None:
         os.close(fd)
 
 
+def claim_folder(folder: Path) -> bool:
+    """Make `folder`, mode 0700; False if it is there already, whoever made it. Raises ForkError(STORAGE)."""
+    with saving(folder):
+        try:
+            folder.mkdir(mode=0o700)
+        except FileExistsError:
+            return False
+        sync_folder(folder.parent)
+    return True
+
+
 def own_folder(folder: Path, *, make: bool = True) -> None:
     """Make sure that `folder` is a real directory of this user's, mode 0700 if it is made here.
 

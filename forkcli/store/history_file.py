@@ -2,7 +2,7 @@
 
 It never changes a byte that is there, but for cutting back what a failed write of its own left behind. Lines go out
 with one write a batch; with `sync` all that was appended so far is on disk when `append` returns. A tail without a
-newline is closed before the next line. Only one process writes a history: it holds the session's lock.
+newline is closed before the next line. Only one process writes a history: the file itself is locked while it is open.
 """
 
 import os
@@ -11,6 +11,7 @@ from pathlib import Path
 
 from forkcli.errors import ForkError, Kind
 from forkcli.store.files import append_file, append_whole, open_private, read_private, saving, sync_folder
+from forkcli.store.lock import claim
 from forkcli.store.reading import Damage
 
 
@@ -18,17 +19,31 @@ class HistoryFile:
     """An open history. After a failed append it takes no more: what is on disk is then not certain."""
 
     def __init__(self, path: Path, *, new: bool = False) -> None:
-        """Open the file at `path`, or make it with `new`. Raises ForkError(STORAGE)."""
+        """Open the file at `path`, or make it with `new`. Raises ForkError: STORAGE, or that another process has it."""
         self.path = path
         flags = os.O_RDWR | os.O_APPEND
         with saving(path):
             self._fd = open_private(path, flags | os.O_CREAT | os.O_EXCL if new else flags)
+        try:
+            claim(self._fd, path)
+            self._opened(path, new=new)
+        except BaseException:
+            os.close(self._fd)
+            raise
+        self._unsynced = True
+        self._failed = False
+
+    def _opened(self, path: Path, *, new: bool) -> None:
+        with saving(path):
             if new:
                 sync_folder(path.parent)
             self._size = os.fstat(self._fd).st_size
             self._open_tail = self._size > 0 and os.pread(self._fd, 1, self._size - 1) != b"\n"
-        self._unsynced = True
-        self._failed = False
+
+    @property
+    def size(self) -> int:
+        """Bytes in the file."""
+        return self._size
 
     def append(self, lines: bytes, *, sync: bool) -> None:
         """Append lines whole or not at all; with `sync` everything so far is durable. Raises ForkError(STORAGE)."""

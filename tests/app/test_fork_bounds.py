@@ -132,13 +132,11 @@ def test_a_fork_that_fails_is_a_report_and_costs_the_others_nothing(project: Pat
 
 
 def test_a_fork_whose_files_cannot_be_made_is_a_report(project: Path) -> None:
-    def main(_request: Json, step: int) -> Reply:
-        if step == 0:
-            (home.folder / "agents/f2/history.jsonl").mkdir(parents=True, mode=0o700)
-            return reply(forks("a", "b", "c"))
-        return reply("Done.")
+    def first(_request: Json, _step: int) -> Reply:
+        (home.folder / "agents/f2/history.jsonl").mkdir(mode=0o700)
+        return reply("f1 is done.")
 
-    with den(project, {"main": main}) as home:
+    with den(project, {"main": [reply(forks("a", "b", "c")), reply("Done.")], "f1": first}, parallel=1) as home:
         assert home.ask().status == "done"
         assert "cannot read" in home.results()[0]
         assert [found.status for found in reports(home).values()].count("done") == 2

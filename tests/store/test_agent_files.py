@@ -128,6 +128,7 @@ def test_a_derived_file_that_was_changed_is_made_again(tmp_path: Path, name: str
 
 def test_a_transcript_that_only_lags_is_continued_in_place(tmp_path: Path) -> None:
     files = begun(made(tmp_path), *turn())
+    files.close()
     path = files.folder / TRANSCRIPT
     whole = path.read_bytes()
     path.write_bytes(whole[:50])
@@ -242,6 +243,7 @@ def test_a_thousand_steps_are_opened_in_well_under_half_a_second(tmp_path: Path)
         files.append(
             [turn()[1], answer_of(step), e.ToolStart(e.CallId(f"t{step}"), "bash"), result_of(step)], sync=False
         )
+    files.close()
     begin = time.process_time()
     _, history, _ = open_agent(files.folder)
     spent = time.process_time() - begin
