@@ -4,10 +4,13 @@ from forkcli import __version__
 from forkcli.app.driver import ReplDriver
 from forkcli.app.wayback import Wayback
 from forkcli.core.entries import Checkpoint
+from forkcli.core.ids import Seq
 from forkcli.core.rewinding import line
 from forkcli.errors import ForkError
 from forkcli.ui.ports import Choice, Lines, Shown
 from forkcli.ui.rewindable import Rewindables
+
+PREVIEW = 60  # characters of a prompt in a list
 
 
 async def rewind(driver: ReplDriver, rest: str) -> Shown:
@@ -41,7 +44,13 @@ def _choice(back: Wayback) -> Shown:
     """The checkpoints before the newest, each with what was done before it."""
     own = [entry for entry in line(back.session.agent.history) if isinstance(entry.body, Checkpoint)]
     did = {step.to: step.did for row in back.rows() for step in row.steps}
-    items = tuple((str(entry.seq), str(entry.seq), did.get(entry.seq, "a prompt")) for entry in own[:-1])
+    asked = {row.number: row.preview for row in back.rows() if not row.undo}
+
+    def about(seq: Seq) -> str:
+        prompt = next((asked[number] for number in sorted(asked, reverse=True) if number < seq), "")
+        return did.get(seq) or f"the prompt “{prompt[:PREVIEW]}”"
+
+    items = tuple((str(entry.seq), str(entry.seq), about(entry.seq)) for entry in own[:-1])
     return Choice("Report to", items) if items else Lines("There is no checkpoint to go back to yet.")
 
 

@@ -53,7 +53,8 @@ def tree(view: TreeView, width: int | None) -> str:
     out = [f"session {view.session}\n"]
     for row, depth in _nested(view.agents):
         indent = "  " * depth
-        facts = [row.agent, row.state, count(row.steps, "step"), _tokens(row)]
+        kind = [row.kind] if row.kind == "abandoned" else []  # of the others the id says it
+        facts = [row.agent, *kind, row.state, count(row.steps, "step"), _tokens(row)]
         facts += [] if row.cost_usd is None else [dollars(row.cost_usd)]
         if row.parent and row.first_cache_share is not None:
             facts.append(f"{share(row.first_cache_share)} cached at first")

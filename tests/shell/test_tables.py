@@ -1,6 +1,7 @@
 """What the verbs print for people: sanitized, whole in a pipe, and within the columns of a terminal."""
 
 import unicodedata
+from dataclasses import replace
 
 import pytest
 
@@ -87,3 +88,12 @@ def test_a_check_says_whether_it_is_whole() -> None:
 )
 def test_sizes_are_for_people(number: int, shown: str) -> None:
     assert tables.size(number) == shown
+
+
+def test_a_stretch_that_was_left_behind_is_called_so() -> None:
+    left = replace(agent("f1", "main"), kind="abandoned")
+    shown = tables.tree(TreeView(ID, (agent("main"), left, agent("f2", "main"))), None).splitlines()
+    assert [line.split()[:3] for line in shown if line.startswith("  f")] == [
+        ["f1", "abandoned", "done"],
+        ["f2", "done", "12"],
+    ]
