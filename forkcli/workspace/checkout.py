@@ -26,7 +26,7 @@ def checkout(snapshots: Snapshots, tree: str, folder: Path) -> None:
     own = where.environment(GIT_INDEX_FILE=str(index), GIT_WORK_TREE=str(folder))
     try:
         checked(where.run(where.arguments("read-tree", tree), own, b""))
-        checked(where.run([*where.arguments("-C", str(folder), "checkout-index", "-a", "-q")], own, b""))
+        checked(where.run([*where.arguments("-C", str(folder), "checkout-index", "-a", "-q")], own, b"", -1))
     finally:
         for path in (index, index.with_name(f"{index.name}.lock")):
             path.unlink(missing_ok=True)

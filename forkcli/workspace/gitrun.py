@@ -21,6 +21,7 @@ from threading import Lock
 from forkcli.errors import ForkError
 from forkcli.workspace.environment import find_program
 
+UMASK = 0o077  # what git writes for fork is nobody else's
 _loading = Lock()
 
 FIXED = (
@@ -68,9 +69,18 @@ class GitResult:
 
 
 def execute(
-    root: Path, argv: Sequence[str], env: Mapping[str, str], *, timeout_s: float, most_bytes: int, stdin: bytes = b""
+    root: Path,
+    argv: Sequence[str],
+    env: Mapping[str, str],
+    *,
+    timeout_s: float,
+    most_bytes: int,
+    stdin: bytes = b"",
+    umask: int = UMASK,
 ) -> GitResult:
     """Run `argv` (a git, by its absolute path) with `env` as its whole environment, from the directory `root`.
+
+    `umask` is -1 where git writes files for the user, as they would be.
 
     Raises ForkError: no `env` program, it could not be started, it did not end in time.
     """
@@ -89,7 +99,8 @@ def execute(
             given.seek(0)
         try:
             assigned = [f"{name}={value}" for name, value in env.items()]
-            started = Git(str(root)).execute([clean, "-i", *assigned, *argv], given, as_process=True, shell=False)
+            words = [clean, "-i", *assigned, *argv]
+            started = Git(str(root)).execute(words, given, as_process=True, shell=False, umask=umask)
         except OSError as error:
             raise ForkError(f"git could not be started: {error.strerror}") from error
     process, started.proc = started.proc, None  # ours to end: the runner's own way waits without a bound

@@ -252,8 +252,10 @@ class Snapshots:
         folder = self.where.folder / "refs/fork" / name
         path = folder / tree
         if not path.exists():
-            folder.mkdir(parents=True, exist_ok=True)
+            folder.parent.mkdir(mode=0o700, exist_ok=True)
+            folder.mkdir(mode=0o700, exist_ok=True)
             aside = folder / f".{secrets.token_hex(8)}"
+            aside.touch(mode=0o600)
             aside.write_text(f"{tree}\n", "ascii")
             aside.replace(path)
 

@@ -19,7 +19,7 @@ from threading import Lock
 
 from forkcli.errors import ForkError, Kind
 from forkcli.workspace.environment import find_program
-from forkcli.workspace.gitrun import ENVIRONMENT, FIXED, GitResult, checked, execute
+from forkcli.workspace.gitrun import ENVIRONMENT, FIXED, UMASK, GitResult, checked, execute
 
 # Runs a git: its arguments with the program first, its whole environment, what it reads. One that runs it elsewhere
 # (inside another mount namespace) sees the same paths there, and must let GIT_DIR be written.
@@ -140,9 +140,9 @@ class SnapshotDir:
         where = ("-C", str(self.project)) if in_tree else ()
         return [self.program, *FIXED, *where, *arguments]
 
-    def run(self, argv: Sequence[str], env: Mapping[str, str], stdin: bytes) -> GitResult:
+    def run(self, argv: Sequence[str], env: Mapping[str, str], stdin: bytes, umask: int = UMASK) -> GitResult:
         """The `GitRun` that runs git here."""
-        return execute(self.project, argv, env, timeout_s=TIMEOUT_S, most_bytes=MOST_BYTES, stdin=stdin)
+        return execute(self.project, argv, env, timeout_s=TIMEOUT_S, most_bytes=MOST_BYTES, stdin=stdin, umask=umask)
 
     def git(self, *arguments: str, stdin: bytes = b"", **env: str) -> bytes:
         """What git writes when it is run on this directory alone. Raises ForkError when it fails."""

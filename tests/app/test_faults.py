@@ -5,7 +5,7 @@ import time
 import pytest
 from app_kit import Desk, Serve, by_step, texts
 
-from forkcli.core.decide import CUT
+from forkcli.core.decide import CUT, TOO_LARGE
 from forkcli.core.entries import Assistant, Failure, Notice
 from forkcli.models.scripted import Fault, Reply, call, fail, reply, say, think
 
@@ -184,11 +184,12 @@ def test_an_empty_answer_ends_the_turn_and_breaks_nothing(desk: Desk, serve: Ser
 
 def test_a_prompt_that_is_too_long_says_so(desk: Desk, serve: Serve) -> None:
     message = "prompt is too long: 250000 tokens > 200000 maximum"
-    serve(Reply(fault=Fault("status", status=400, message=message)))
+    serve(Reply(fault=Fault("status", status=400, message=message, times=9)))
     done = desk.run("-p", "hello")
     assert done.code == 1
-    assert "too long" in done.stderr
-    assert [failure.kind for failure in desk.bodies(Failure)] == ["context"]
+    assert "the context is full and was cut" in done.stderr
+    assert TOO_LARGE in done.stderr
+    assert {failure.kind for failure in desk.bodies(Failure)} == {"context"}
 
 
 def test_a_spent_balance_is_not_retried(desk: Desk, serve: Serve) -> None:
