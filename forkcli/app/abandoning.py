@@ -5,6 +5,7 @@ harm; one that is tried again from the same place finds it, and the report if th
 """
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -68,16 +69,13 @@ class Abandoning:
 
     def leave(self, agent: Agent, at: Seq, to: Seq, call: CallId | None) -> AgentId | None:
         """Make the agent that the stretch up to entry `at` becomes; None where the session can have no more agents."""
-        found = self._found(agent, at, call)
-        if found is not None and not found.own_steps and found.agent is not None:
-            return found.agent.agent
         try:
-            left = self._made(agent, at, to, call)
+            left = self._made(agent, at, to, call, lambda found: not found.own_steps)
         except ForkError as error:
             if error.kind is Kind.STORAGE:
                 raise
             return None
-        if call is None:
+        if call is None and not isinstance(left.history.entries[-1].body, Notice):
             left.record(self._identity(agent.id, left.id, to))
         left.files.close()
         return left.id
@@ -92,7 +90,7 @@ class Abandoning:
         """
         wanted = f"\n\nAbove all it has to hold: {focus}" if focus else ""
         asked = filled("report_request", to=str(to), files=FILES_TOLD[files], focus=wanted)
-        left = self._author(agent, at, to, asked)
+        left = self._made(agent, at, to, None, lambda found: not found.own_steps or _is_asked(found, asked))
         try:
             end = await self._asked(left, rig, asked)
             said = last_words(left.history)
@@ -122,21 +120,25 @@ class Abandoning:
             left.record(Prompt(asked, (text_block(asked),), "argument"))
         return await run_turn(left, own)
 
-    def _author(self, agent: Agent, at: Seq, to: Seq, asked: str) -> Agent:
-        """The agent that writes the report: a new one, or one that has been asked for it and whose report was lost."""
-        found = self._found(agent, at, None)
-        if found is None or found.agent is None or (found.own_steps and not _is_asked(found, asked)):
-            return self._made(agent, at, to, None)
-        name = found.agent.agent
-        files, history, _ = open_agent(self._folder(name), past=agent.history)
-        return Agent(name, files, history, agent.emit)
+    def _made(self, agent: Agent, at: Seq, to: Seq, call: CallId | None, fits: Callable[[History], bool]) -> Agent:
+        """The agent that the stretch up to entry `at` becomes: a new one, or one that was left and `fits`.
 
-    def _made(self, agent: Agent, at: Seq, to: Seq, call: CallId | None) -> Agent:
-        name = self.fleet.allot(agent.history, left=True)
+        What a crash cut off its beginning is recorded now.
+        """
+        found = self._found(agent, at, call)
+        if found is not None and found.agent is not None and fits(found):
+            name = found.agent.agent
+            files, history, _ = open_agent(self._folder(name), past=agent.history)
+            left, at = Agent(name, files, history, agent.emit), history.first_seq
+        else:
+            name = self.fleet.allot(agent.history, left=True)
+            files = create_agent(self._folder(name), first_seq=at + 1)
+            left = Agent(name, files, agent.history.forked(at).branch(), agent.emit)
         past = agent.history.forked(at)
-        files = create_agent(self._folder(name), first_seq=at + 1)
-        left = Agent(name, files, past.branch(), agent.emit)
-        left.record(*abandoned(agent.history, past, name, at, call, self._identity(agent.id, name, to).text))
+        told = abandoned(agent.history, past, name, at, call, self._identity(agent.id, name, to).text)
+        begun = len(left.history.entries.own)
+        if begun < len(told):
+            left.record(*told[begun:])
         return left
 
     def _identity(self, parent: AgentId, name: AgentId, to: Seq) -> Notice:

@@ -1,7 +1,8 @@
 """Takes agents back to earlier checkpoints: the model by its tool, the user by command, fork when a context is full.
 
 The order is: files, then the agent that the stretch becomes, then the one entry that moves the head. What comes before
-that entry is harmless if it is done twice, or for nothing. Fills `engine.rig.RewinderPort`.
+that entry is harmless if it is done twice, or for nothing: an agent that was made in vain is found again. Fills
+`engine.rig.RewinderPort`.
 """
 
 from dataclasses import dataclass, field
@@ -39,7 +40,7 @@ class Way:
     by: Literal["user", "agent", "fork"] = "user"
     report: str = ""
     by_hand: bool = False  # the user wrote the report
-    left: AgentId | None = None
+    left: AgentId | None = None  # with a report, None: it is made
     files: Literal["keep", "restore"] = "keep"
     on_edit: OnEdit = "keep"
     call: CallId | None = None
@@ -63,8 +64,7 @@ class Rewinding:
         """The model's own. Files that the user changed meanwhile are left as they are, and named."""
         to, at = Seq(wanted.to), agent.history.entries[-1].seq
         check_own(agent.history, to)
-        left = self.abandoning.leave(agent, at, to, call)
-        await self.go(agent, rig, Way(to, at, "agent", wanted.report, left=left, files=wanted.files, call=call))
+        await self.go(agent, rig, Way(to, at, "agent", wanted.report, files=wanted.files, call=call))
 
     async def make_room(self, agent: Agent, rig: Rig, *, cut: bool) -> None:
         """The agent's own report on the context that last fitted, then back to its first prompt; or a cut.
@@ -131,17 +131,20 @@ class Rewinding:
             if not restored.done:
                 raise conflict(restored)
         self.outcome = restored
+        left = way.left
+        if way.report and left is None:
+            left = self.abandoning.leave(agent, way.at, way.to, way.call)
         changed = await self.files.changed_since(agent, rig, way.to)
         book = ledger(history.entries, way.to, self._world(agent, rig, changed, restored, way.unread))
         folder = self._folder(agent)
         text = notice_told(book, folder=folder)
         if way.report:
             text = told(
-                book, way.report, by=way.by, author=way.left, folder=folder, agent=history.agent, by_hand=way.by_hand,
+                book, way.report, by=way.by, author=left, folder=folder, agent=history.agent, by_hand=way.by_hand,
                 room=_room(history),
             )  # fmt: skip
         body = Rewind(
-            way.to, way.by, way.report, text, abandoned=way.left, files=way.files,
+            way.to, way.by, way.report, text, abandoned=left, files=way.files,
             restored=restored.restored[:SHOWN] if restored else (), call=way.call, asks=way.asks, let_go=way.let_go,
         )  # fmt: skip
         agent.record(body)

@@ -118,8 +118,7 @@ class Wayback:
             raise ForkError(f"{agent.id} has no checkpoint {to}", f"its checkpoints: {near}", kind=Kind.USAGE)
         at = history.entries[-1].seq
         if text.strip():
-            left = self._rewinding.abandoning.leave(agent, at, to, None)
-            way = Way(to, at, report=text.strip(), by_hand=True, left=left)
+            way = Way(to, at, report=text.strip(), by_hand=True)
         else:
             if files == "restore":
                 await self._rewinding.check_files(agent, rig, to)

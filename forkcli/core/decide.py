@@ -97,8 +97,15 @@ def next_action(history: History) -> Action:
     if history.wants_answer:
         return Seal()
     if history.answer is None:
-        return CallModel() if history.messages else Finish("done")
+        return _unanswered(history)
     return _after(history, history.answer)
+
+
+def _unanswered(history: History) -> Action:
+    """What was sealed is still to be answered; what a rewind or a change of access tells goes along."""
+    if not history.messages:
+        return Finish("done")
+    return Seal() if history.parts else CallModel()
 
 
 def _tools(waiting: dict[CallId, Call]) -> Action:

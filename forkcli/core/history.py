@@ -152,7 +152,7 @@ class History:
         """A history that begins with this one's entries up to `at`; what they share is not copied."""
         if self.entries and self.entries[-1].seq == at:
             return self.branch()
-        if at < self.first_seq and self._above is not None:
+        if at <= self.first_seq and self._above is not None:
             past = self._above.forked(at)
             past.agent = self.agent  # whose line 1 names this one as its parent, wherever it begins
             return past

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from forkcli.core.ids import AgentId
+from forkcli.core.entries import Rewind
+from forkcli.core.history import History
+from forkcli.core.ids import AgentId, Seq
 from forkcli.errors import ForkError
 from forkcli.store.agent_files import CONTEXT, HISTORY, TRANSCRIPT, transcript_parts
 from forkcli.store.context_file import Match, compare, context_lines
@@ -50,10 +52,20 @@ def check_agent(folder: Path, lineage: Lineage | None = None) -> list[Finding]:
     if history.agent is None:
         found.append(Finding(agent, "error", f"{HISTORY} does not say what the agent is"))
         return found
-    context = compare(folder / CONTEXT, context_lines(history))
+    context = _context(folder / CONTEXT, history)
     transcript = compare(folder / TRANSCRIPT, transcript_parts(read.entries))
     found.extend(_derived(agent, CONTEXT, context, "error"))
     found.extend(_derived(agent, TRANSCRIPT, transcript, "note"))
+    return found
+
+
+def _context(path: Path, history: History) -> Match:
+    """How the context file stands to the history; a process that ended right after a rewind has left the one before."""
+    found = compare(path, context_lines(history))
+    last = history.entries[-1] if history.entries else None
+    if found is Match.DIFFERS and last is not None and isinstance(last.body, Rewind):
+        before = compare(path, context_lines(history.forked(Seq(last.seq - 1))))
+        return Match.LAGS if before in {Match.SAME, Match.LAGS} else found
     return found
 
 
@@ -63,4 +75,4 @@ def _derived(agent: AgentId, name: str, match: Match, severity: Literal["error",
     if match is Match.DIFFERS:
         return [Finding(agent, severity, f"{name} is not what the history says")]
     what = "ends before the history does" if match is Match.LAGS else "is not there"
-    return [Finding(agent, "note", f"{name} {what}; it is completed when the agent goes on")]
+    return [Finding(agent, "note", f"{name} {what}; it is brought up to date when the agent goes on")]

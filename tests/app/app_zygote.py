@@ -98,6 +98,8 @@ def _run(job: Job, fds: Sequence[int]) -> None:
         _die_opening(job["die_opening"])
     if "die_writing" in job:
         _die_writing(*job["die_writing"])
+    if "die_changing" in job:
+        _die_changing(job["die_changing"])
     code = _main()
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
@@ -126,6 +128,21 @@ def _die_opening(name: str) -> None:
     def audit(event: str, args: tuple[Any, ...]) -> None:
         if event == "open" and Path(str(args[0])).name.removeprefix(".").startswith(name):
             os.kill(os.getpid(), signal.SIGKILL)
+
+    sys.addaudithook(audit)
+
+
+def _die_changing(count: int) -> None:
+    """Kill this process with SIGKILL before it renames, links or removes something for the `count`-th time."""
+    seen = 0
+
+    def audit(event: str, args: tuple[Any, ...]) -> None:
+        nonlocal seen
+        del args
+        if event in {"os.rename", "os.link", "os.remove"}:
+            seen += 1
+            if seen == count:
+                os.kill(os.getpid(), signal.SIGKILL)
 
     sys.addaudithook(audit)
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from forkcli.core import entries as e
-from forkcli.core.decide import CallModel, RunTools, next_action, unreported
+from forkcli.core.decide import CallModel, RunTools, Seal, next_action, unreported
 from forkcli.core.forking import opening
 from forkcli.core.history import History
 from forkcli.core.ids import AgentId, CallId, Seq
@@ -105,6 +105,14 @@ def test_what_was_spent_counts_on_and_what_may_be_touched_does_not_grow_back() -
 @pytest.mark.parametrize("to", [12, 13, 99])
 def test_a_rewind_to_what_is_not_there_yet_is_ignored(to: int) -> None:
     assert raw(after(e.Rewind(Seq(to), "user"))) == raw(after())
+
+
+def test_what_is_told_goes_along_where_one_lands_at_a_message_without_an_answer() -> None:
+    history = after(e.Rewind(Seq(7), "user", told="calc.py is another one", asks=False))
+    assert next_action(history) == Seal()
+    history.add(e.Entry(history.next_seq, "", seal(13)))
+    assert "calc.py is another one" in text_of(history.messages[-1].content)
+    assert next_action(history) == CallModel()
 
 
 def test_an_empty_context_begins_with_what_is_told() -> None:
@@ -222,12 +230,13 @@ def test_a_thousand_rewinds_are_folded_at_once() -> None:
     assert raw(History.of(entries(bodies))) == raw(after())
 
 
-def test_a_fork_of_a_fork_that_begins_in_their_common_past_knows_whose_fork_it_is() -> None:
+@pytest.mark.parametrize("at", [7, 11])
+def test_a_fork_of_a_fork_that_begins_in_their_common_past_knows_whose_fork_it_is(at: int) -> None:
     below = forked()
-    past = below.forked(Seq(7))
-    fork = e.Fork((e.Child(AgentId("f2"), ""),), Seq(7), wait=False)
+    past = below.forked(Seq(at))
+    fork = e.Fork((e.Child(AgentId("f2"), ""),), Seq(at), wait=False)
     opened = opening(below, past, fork, fork.children[0], "")
-    past.add(e.Entry(Seq(8), "", opened.line_one))
+    past.add(e.Entry(Seq(at + 1), "", opened.line_one))
     assert past.agent == opened.line_one
     assert past.own_messages == []
-    assert raw(past) == raw(History.of(entries(TURN[:6])))
+    assert raw(past) == raw(after().forked(Seq(at)))
