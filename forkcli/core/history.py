@@ -152,16 +152,14 @@ class History:
         """A history that begins with this one's entries up to `at`; what they share is not copied."""
         if self.entries and self.entries[-1].seq == at:
             return self.branch()
-        if at <= self.first_seq and self._above is not None:
-            past = self._above.forked(at)
-            past.agent = self.agent  # whose line 1 names this one as its parent, wherever it begins
-            return past
+        if at < self.first_seq and self._above is not None:
+            return self._above.forked(at)
         past = History()
         shared = 0
         for entry in self.entries:
             if entry.seq > at:
                 break
-            past._count(entry.body)
+            past._count(entry)
             shared += 1
         past.entries = Chain(self.entries, shared)
         past.head = self.head_at(at)
@@ -212,7 +210,7 @@ class History:
     def add(self, entry: e.Entry) -> tuple[Message, ...]:
         """Fold one more entry; returns the messages that it added to the context. After a rewind it is another one."""
         self.entries.append(entry)
-        self._count(entry.body)
+        self._count(entry)
         if isinstance(entry.body, e.Rewind):
             self._rewind(entry, entry.body)
             return ()
@@ -265,11 +263,12 @@ class History:
         if fork is not None and (not fork.wait or report.agent in self.orphans):
             self._added[seq] = e.Message(report.agent, message_of(report, self.merges.get(report.agent)))
 
-    def _count(self, body: e.Body) -> None:
+    def _count(self, entry: e.Entry) -> None:
         """What holds whatever is rewound."""
+        body = entry.body
         match body:
             case e.Agent():
-                self._begin(body)
+                self._begin(entry.seq, body)
             case e.Assistant():
                 self.steps += 1
                 self._spend(body)
@@ -294,10 +293,12 @@ class History:
             case e.AccessChange(access=access, net=net):
                 self.access, self.net = access, net
 
-    def _begin(self, agent: e.Agent) -> None:
+    def _begin(self, seq: Seq, agent: e.Agent) -> None:
+        """Line 1 of the root, or of a fork. A fork's parent may itself begin later than at `from_seq`."""
+        follows = agent.from_seq is not None and seq == agent.from_seq + 1
         if self.root is None:
             self.root = agent
-        elif agent.parent is None or self.agent is None or agent.parent != self.agent.agent:
+        elif agent.parent is None or self.agent is None or not (follows or agent.parent == self.agent.agent):
             return
         self.agent = agent
         self.model, self.effort = agent.model, agent.effort

@@ -240,3 +240,6 @@ def test_a_fork_of_a_fork_that_begins_in_their_common_past_knows_whose_fork_it_i
     assert past.agent == opened.line_one
     assert past.own_messages == []
     assert raw(past) == raw(after().forked(Seq(at)))
+    past.add(e.Entry(Seq(at + 2), "", prompt("go")))
+    again = past.forked(Seq(at + 1))
+    assert again.agent == opened.line_one
