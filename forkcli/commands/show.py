@@ -5,6 +5,7 @@ from pathlib import Path
 
 from forkcli.commands.found import Found, find_session, read_found
 from forkcli.core.entries import Prompt
+from forkcli.core.history import History
 from forkcli.core.ids import AgentId
 from forkcli.core.messages import Json, text_of
 from forkcli.core.views import AgentView, EntriesView, agent_row, answers_of
@@ -19,7 +20,6 @@ from forkcli.workspace.snapshots import Snapshots
 def agent_view(found: Found) -> AgentView:
     """What an agent is and where it stands."""
     history = found.history
-    prompts = [entry.body.text for entry in history.entries if isinstance(entry.body, Prompt)]
     said = (text_of(answer.content) for answer in reversed(answers_of(history)))
     return AgentView(
         session=found.session,
@@ -30,9 +30,17 @@ def agent_view(found: Found) -> AgentView:
         net=history.net,
         context_tokens=history.context_tokens(),
         folder=str(found.folder),
-        prompt=prompts[-1] if prompts else "",
+        prompt=_asked(history),
         answer=next((text for text in said if text), ""),
     )
+
+
+def _asked(history: History) -> str:
+    """What the agent was asked last: its own newest prompt, else the task it was made for, else what it inherited."""
+    own = [entry.body.text for entry in history.entries.own if isinstance(entry.body, Prompt)]
+    past = (entry.body.text for entry in reversed(history.entries) if isinstance(entry.body, Prompt))
+    task = history.agent.task if history.agent else ""
+    return own[-1] if own else task or next(past, "")
 
 
 def history_view(found: Found) -> EntriesView:
