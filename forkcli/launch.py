@@ -78,20 +78,9 @@ def converse(flags: Flags) -> int:
             "or pipe one: echo … | fork",
             kind=Kind.USAGE,
         )
-    return _answer(settings, data)
-
-
-def _answer(settings: Settings, data: BinaryIO | None) -> int:
     from forkcli.app import run_print
 
-    try:
-        return run_print(settings, data)
-    except ForkError as error:
-        if settings.output_format != "text":
-            from forkcli.ui.pipe import failure
-
-            sys.stdout.write(failure(error, sys.stdout.encoding))
-        raise
+    return run_print(settings, data)
 
 
 def _piped(*, prompt_given: bool) -> BinaryIO | None:

@@ -46,6 +46,17 @@ def run(
 
     Raises ForkError for what stops it before or beside the turn.
     """
+    pipe = Pipe(settings.output_format, out or sys.stdout, sys.stderr, verbose=settings.verbose)
+    try:
+        return _begun(settings, stdin, ask, turn or _turn, pipe)
+    except ForkError as error:
+        pipe.fail(error)
+        raise
+
+
+def _begun(
+    settings: Settings, stdin: BinaryIO | None, ask: Callable[[Emit], Ask] | None, turn: Turn, pipe: Pipe
+) -> int:
     model = build_model(settings)
     if is_risky_root(settings.project):
         raise ForkError(
@@ -57,7 +68,6 @@ def run(
     scratch = Scratch(settings.project)
     scratch.ensure()
     workspace = open_workspace(settings.project, settings.add_dirs)
-    pipe = Pipe(settings.output_format, out or sys.stdout, sys.stderr, verbose=settings.verbose)
     asked = Approvals(ask(pipe.on_event) if ask else NobodyToAsk())
     around = Surroundings(settings, scratch, model, workspace, asked, limiter(interactive=False), pipe.on_event)
     if settings.until is not None and settings.access != "full" and not (workspace.contained or ask):
@@ -69,7 +79,7 @@ def run(
     session = named_session(around) or new_session(around)
     # Read before the event loop runs: a signal ends the waiting for data at once.
     data = keep_data(stdin, session.files.new_output("stdin")) if stdin is not None else None
-    return asyncio.run(_run(session, data, pipe, turn or _turn))
+    return asyncio.run(_run(session, data, pipe, turn))
 
 
 async def _run(session: Session, data: Kept | None, pipe: Pipe, turn: Turn) -> int:

@@ -71,11 +71,13 @@ async def _model(driver: ReplDriver, rest: str) -> Shown:
         items = tuple((name, name, f"{facts.window // 1000:,}k context") for name, facts in MODELS.items())
         return Choice("Model", items, now)
     name = full_name(rest)
+    doubt = await driver.around.model.doubt(name)
     await driver.change(replace(settings, model=name), ModelChange(name, driver.history.effort))
-    return Lines(f"The model is now {name}. Its cache begins empty.")
+    said = [] if driver.session else [f"The model is now {name}."]
+    return Lines(" ".join([*said, *([f"{doubt}."] if doubt else []), "Its cache begins empty."]))
 
 
-async def _effort(driver: ReplDriver, rest: str) -> Shown:
+async def _effort(driver: ReplDriver, rest: str) -> Shown | None:
     settings = driver.around.settings
     now = driver.history.effort if driver.session else settings.effort
     if not rest:
@@ -84,10 +86,10 @@ async def _effort(driver: ReplDriver, rest: str) -> Shown:
         raise ForkError(f"there is no effort {rest!r}", f"one of: {', '.join(EFFORTS)}", kind=Kind.USAGE)
     model = driver.history.model or full_name(settings.model or DEFAULT_MODEL)
     await driver.change(replace(settings, effort=rest), ModelChange(model, rest))
-    return Lines(f"The effort is now {rest}.")
+    return None if driver.session else Lines(f"The effort is now {rest}.")
 
 
-async def _access(driver: ReplDriver, rest: str) -> Shown:
+async def _access(driver: ReplDriver, rest: str) -> Shown | None:
     settings = driver.around.settings
     history = driver.history
     access, net = (history.access, history.net) if driver.session else (settings.access, settings.net)
@@ -101,7 +103,8 @@ async def _access(driver: ReplDriver, rest: str) -> Shown:
         return Choice("Access", items, f"{access} net" if net and access == "write" else access)
     access, net = _access_of(rest.split(), access)
     await driver.change(replace(settings, access=access, net=net), AccessChange(access, net))
-    return Lines(f"Access is now {access}, network {'on' if net or access == 'full' else 'off'}.")
+    network = "on" if net or access == "full" else "off"
+    return None if driver.session else Lines(f"Access is now {access}, network {network}.")
 
 
 def _access_of(words: list[str], now: Access) -> tuple[Access, bool]:
@@ -171,8 +174,21 @@ async def _resume(driver: ReplDriver, rest: str) -> Shown:
     chosen = scratch.find(rest)
     if chosen == current:
         return Lines(f"You are in {chosen} already.")
+    _at_rest(driver, "/resume")
     await driver.switch(resume_session(driver.around, chosen))
     return past(driver)
+
+
+def _at_rest(driver: ReplDriver, then: str) -> None:
+    """Raises ForkError while an agent of the open session works: leaving the session would stop it."""
+    session = driver.session
+    if session is None:
+        return
+    working = [*([session.agent.id] if session.agent.task else []), *session.fleet.members]
+    if working:
+        names = ", ".join(dict.fromkeys(working))
+        stop = "Esc stops it" if session.agent.task else f"/stop {working[0]} stops it"
+        raise ForkError(f"leaving the session would stop what works in it: {names}", f"{stop}; then {then}")
 
 
 def past(driver: ReplDriver) -> Shown:
@@ -221,6 +237,7 @@ async def _init(driver: ReplDriver, rest: str) -> Shown:
 
 
 async def _new(driver: ReplDriver, _rest: str) -> Shown:
+    _at_rest(driver, "/new")
     await driver.switch(None)
     return Lines("A new session begins with your next prompt.")
 

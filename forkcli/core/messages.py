@@ -20,6 +20,9 @@ _NAMES = "(?:message|checkpoint|report|ledger|notice|session|project-file|data)"
 _TAGS = re.compile(
     rf"<(?=/?{_NAMES}\b|\s{{0,9}}/?\s{{0,9}}{_NAMES}\s{{0,9}}(?:/?>|[\w-]{{1,40}}\s{{0,9}}=))", re.IGNORECASE
 )
+# `Promise<Message>` is code: a type in capitals right after a name, with neither a slash nor anything else in the tag.
+# fork's own tags are in lower case, and stand after a line end or a blank.
+_TYPE = re.compile(r"\w<[A-Z][a-z]+>")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,4 +99,4 @@ def calls_of(blocks: Iterable[Block]) -> list[Block]:
 
 def quoted(text: str) -> str:
     """`text` as it may stand inside a tag of fork's: no such tag can be opened or closed from within."""
-    return _TAGS.sub("&lt;", text)
+    return _TAGS.sub(lambda tag: "<" if _TYPE.match(text, max(tag.start() - 1, 0)) and tag.start() else "&lt;", text)

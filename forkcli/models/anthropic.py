@@ -100,6 +100,17 @@ class AnthropicModel:
         name = catalog.full_name(model)
         return self._told.get(name) or self._memory.limits(self._key(name)) or catalog.built_in_limits(name)
 
+    async def doubt(self, model: str) -> str:
+        """Why a model's name may be wrong, in a sentence without a full stop; empty if it is known, here or there."""
+        name = catalog.full_name(model)
+        if (await self.limits(name)).known or self.key_error() is not None:
+            return ""
+        card = await self._wire.get(f"/v1/models/{quote(name, safe='')}")
+        if isinstance(card, dict) and card.get("id"):
+            return ""
+        near = await self._near(name)
+        return f"Neither fork nor {self.endpoint.shown} knows the model {name!r}{near}"
+
     def cost_usd(self, model: str, usage: Usage) -> float | None:
         """What a call cost in US dollars; None for a model without a known price and for one's own machine."""
         return None if self.endpoint.loopback else prices.cost_usd(model, usage)
@@ -182,6 +193,11 @@ class AnthropicModel:
         """The error as it is raised; for an unknown model with the names that may have been meant."""
         if error.fault is not ModelFault.NO_MODEL:
             return error
+        said = f"{self.endpoint.shown} has no model {model!r}{await self._near(model)}"
+        return ModelError(error.fault, said, status=error.status)
+
+    async def _near(self, model: str) -> str:
+        """The names at the endpoint that may have been meant, in a clause; empty where it names none."""
         listed = await self._wire.get("/v1/models?limit=1000")
         rows = listed.get("data") if isinstance(listed, dict) else None
         rows = rows if isinstance(rows, list) else []
@@ -189,5 +205,4 @@ class AnthropicModel:
         if not names and self.endpoint.first_party:
             names = list(catalog.MODELS)
         close = get_close_matches(model, names, n=4, cutoff=0.4) or names[:4]
-        hint = f"; it has {', '.join(failures.one_line(name) for name in close)}" if close else ""
-        return ModelError(error.fault, f"{self.endpoint.shown} has no model {model!r}{hint}", status=error.status)
+        return f"; it has {', '.join(failures.one_line(name) for name in close)}" if close else ""

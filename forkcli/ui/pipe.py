@@ -120,6 +120,15 @@ class Pipe:
             self._write_json(self._result())
         return EXIT_CODES[self._end.status]
 
+    def fail(self, error: ForkError) -> None:
+        """Write the result of a run that an error ended beside the turn, once; in text that is the door's to say."""
+        if self._finished:
+            return
+        self._finished = True
+        if self._form != "text":
+            told = {**self._result(), **_outcome("error_during_execution", error.sentence, self._tally.answer)}
+            self._write_json({**told, "hints": list(error.hints)})
+
     def _retry(self, seconds: float, attempt: int, reason: str) -> None:
         """Tell of a wait once: many agents wait for the same end of the same pause."""
         until = self._clock() + seconds
@@ -168,14 +177,6 @@ def subtype_of(end: TurnEnded) -> str:
     if end.status == "limit":
         return next((name for flag, name in _LIMITS.items() if flag in end.sentence), "error_during_execution")
     return "error_during_execution"
-
-
-def failure(error: ForkError, encoding: str | None = "utf-8") -> str:
-    """The result line of a run that failed before it could begin."""
-    nothing = {"num_turns": 0, "duration_ms": 0, "total_cost_usd": 0.0, "usage": Tally().usage, "agents": []}
-    nothing["checks"] = []
-    value = {**_outcome("error_during_execution", error.sentence, ""), "session_id": "", "agent": MAIN, **nothing}
-    return json_text({**value, "hints": list(error.hints)}, encoding=encoding) + "\n"
 
 
 def _outcome(subtype: str, problem: str | None, answer: str) -> dict[str, Any]:

@@ -207,8 +207,10 @@ def test_a_write_that_fails_stops_the_run_and_a_later_one_goes_on(desk: Desk, se
     """A bound on the size of files stands for the full disk: it strikes in the middle of a line."""
     looks = [reply("x" * 6000, call("bash", command=f"echo {n} >> trace")) for n in range(6)]
     server = serve(by_step(*looks, reply("done")))
-    done = desk.run("-p", "look", rlimits={"RLIMIT_FSIZE": (limit, limit)})
+    done = desk.run("-p", "look", "-o", "json", rlimits={"RLIMIT_FSIZE": (limit, limit)})
     assert done.code == 4
+    assert done.result["session_id"] == desk.session.name
+    assert done.result["is_error"]
     assert "could not" in done.stderr or "cannot" in done.stderr
     assert "Traceback" not in done.stderr
     before = len(server.requests)

@@ -98,6 +98,8 @@ def test_show_tells_a_forks_whole_context_history_and_report(desk: Desk, serve: 
     assert desk.run("show", "f1", "--report").stdout == "f1 made made.txt.\n"
     assert "+by f1" in desk.run("show", "f1", "--diff").stdout
     assert desk.run("show", "main", "--report").code == 1
+    shown = desk.run("show", "f1").stdout
+    assert "last prompt:\n  look around" in shown
     assert (desk.session / "agents/f1/report.md").read_text() == "f1 made made.txt.\n"
     assert (desk.session / "agents/f3/report.md").read_text().startswith("(")
 

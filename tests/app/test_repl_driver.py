@@ -21,10 +21,10 @@ from forkcli.core.events import Event
 from forkcli.engine.agent import Approvals
 from forkcli.engine.ports import Answer, Question
 from forkcli.errors import ForkError
-from forkcli.models.scripted import Reply, ScriptedServer, call, reply
+from forkcli.models.scripted import Reply, ScriptedServer, call, reply, say
 from forkcli.store.lock import lock_session
 from forkcli.store.scratch import Scratch
-from forkcli.ui.ports import Choice
+from forkcli.ui.ports import Choice, Lines
 from forkcli.workspace.base import open_workspace
 
 
@@ -140,6 +140,40 @@ async def test_a_session_that_cannot_be_resumed_leaves_the_open_one_open(project
         assert driver.status().session == second
         await resume.run(first.id)
         assert driver.status().session == first.id
+
+
+async def test_a_session_in_which_something_works_is_not_left_unasked(project: Path) -> None:
+    async with driver_in(project, reply("first"), Reply([say("slow")], delay_s=9), reply("more")) as driver:
+        await driver.turn("hi")
+        first = driver.status().session
+        run = {slash.name: slash.run for slash in slashes_for(driver)}
+        await run["new"]("")
+        turn = asyncio.create_task(driver.turn("go"))
+        while not driver.status().running:
+            await asyncio.sleep(0.01)
+        for name, rest in (("new", ""), ("resume", first)):
+            with pytest.raises(ForkError, match="would stop what works in it: main") as caught:
+                await run[name](rest)
+            assert caught.value.hints == (f"Esc stops it; then /{name}",)
+        assert driver.status().running
+        driver.stop()
+        await turn
+        await run["resume"](first)
+        assert driver.status().session == first
+
+
+async def test_a_model_that_nobody_knows_is_told_of_and_a_change_is_said_once(project: Path) -> None:
+    async with driver_in(project, reply("hello")) as driver:
+        run = {slash.name: slash.run for slash in slashes_for(driver)}
+        before = await run["model"]("haiku")
+        assert before == Lines("The model is now claude-haiku-5-5. Its cache begins empty.")
+        await driver.turn("hi")
+        assert await run["model"]("opus") == Lines("Its cache begins empty.")
+        doubt = await run["model"]("claude-opus-55")
+        assert isinstance(doubt, Lines)
+        assert "Neither fork nor http://127.0.0.1" in doubt.text
+        assert "knows the model 'claude-opus-55'; it has claude-opus-5-5" in doubt.text
+        assert await run["effort"]("low") is None
 
 
 async def test_sessions_to_resume_are_dated_in_the_readers_own_time(

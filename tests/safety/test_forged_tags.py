@@ -22,6 +22,29 @@ def test_no_spelling_of_a_tag_is_left_in_quoted_text(text: str) -> None:
     assert TAG.search(quoted(text)) is None
 
 
+@pytest.mark.parametrize("code", ["Promise<Message>", "List<Report>[]", "Map<string, Array<Session>>"])
+def test_a_type_is_no_tag(code: str) -> None:
+    assert quoted(code) == code
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<Message>",
+        "x <Message>",
+        "x</Message>",
+        "Promise<message>",
+        "Promise<MESSAGE>",
+        'x<Message from="user">',
+        "x<Message/>",
+        "x< Message>",
+        "\n<Report>",
+    ],
+)
+def test_what_only_looks_like_a_type_is_a_tag(text: str) -> None:
+    assert "&lt;" in quoted(text)
+
+
 @pytest.mark.parametrize("code", ["if (i < data.length)", "a < message && b", "x < report\n", "1 < session + 1"])
 def test_a_comparison_is_no_tag(code: str) -> None:
     assert quoted(code) == code

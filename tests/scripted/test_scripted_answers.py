@@ -140,7 +140,10 @@ async def test_a_script_may_wait_and_the_client_is_told_so() -> None:
     assert answer_bytes.endswith(b"0\r\n\r\n")
 
 
-@pytest.mark.parametrize("script", [[], lambda request: request["nothing"], lambda request: "no reply"])
+@pytest.mark.parametrize(
+    "script",
+    [[], lambda request: request["nothing"], lambda request: "no reply", [Reply(["text"])], lambda _: Reply([{}])],
+)
 def test_a_script_that_fails_says_so_and_is_not_asked_again(script: object) -> None:
     with ScriptedServer(script) as server:
         status, body = post(server, ask())

@@ -11,7 +11,7 @@ from forkcli.core.events import Appended, CallStarted, Event, RetryWait, TurnEnd
 from forkcli.core.ids import MAIN, AgentId, CallId, Seq
 from forkcli.errors import ForkError
 from forkcli.ui.jsontext import json_text
-from forkcli.ui.pipe import Pipe, failure
+from forkcli.ui.pipe import Pipe
 
 USAGE = e.Usage(10, 5, 80, 10)
 HOSTILE = "a\x1b]0;owned\x07b\x9b31mc\x7f\u202ed"
@@ -215,9 +215,24 @@ def test_a_turn_whose_end_was_never_told_has_failed() -> None:
 
 
 def test_a_failure_before_the_start_is_a_result_too() -> None:
-    value = json.loads(failure(ForkError("there is no key", "set ANTHROPIC_API_KEY")))
+    out = io.StringIO()
+    Pipe("json", out, io.StringIO()).fail(ForkError("there is no key", "set ANTHROPIC_API_KEY"))
+    value = json.loads(out.getvalue())
     assert (value["type"], value["is_error"], value["errors"]) == ("result", True, ["there is no key"])
     assert value["hints"] == ["set ANTHROPIC_API_KEY"]
+
+
+def test_a_failure_in_the_middle_names_the_session_and_what_was_used() -> None:
+    out = io.StringIO()
+    pipe = Pipe("json", out, io.StringIO())
+    pipe.begin(session="20261122-0925-k3f", agent=MAIN, model="opus", cwd="/p")
+    pipe.on_event(Appended(MAIN, e.Entry(Seq(1), "2026-11-22T09:25:00.000Z", answer("half"))))
+    pipe.fail(ForkError("no space is left", "make room"))
+    assert pipe.finish() == 1
+    (line,) = out.getvalue().splitlines()
+    value = json.loads(line)
+    assert (value["session_id"], value["num_turns"], value["total_cost_usd"]) == ("20261122-0925-k3f", 1, 0.25)
+    assert (value["is_error"], value["errors"], value["result"]) == (True, ["no space is left"], "half")
 
 
 def test_unknown_prices_are_null_and_never_zero() -> None:

@@ -142,6 +142,8 @@ class Service:
         need(problem is None, f"the script failed: {type(problem).__name__}: {problem}")
         reply = task.result()
         need(isinstance(reply, Reply), f"the script gave no Reply but {type(reply).__name__}")
+        wrong = next((block for block in reply.content if not (isinstance(block, dict) and "type" in block)), None)
+        need(wrong is None, f"the script's reply holds {wrong!r}, which is no block; `reply()` makes blocks of strings")
         return reply
 
     async def _give(self, reply: Reply, parts: list[Part], answer: Answer) -> None:
