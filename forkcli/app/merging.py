@@ -5,6 +5,7 @@ with the child, and is said.
 """
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from forkcli.workspace.snapshots import Snapshot as Taken
 from forkcli.workspace.snapshots import Snapshots
 
 SHOWN = 200  # paths that a merge entry names
+NOTE_S = 0.2  # how long noting what the files of a waiting parent are is put off
 CLOSE_S = 1.0  # how long snapshots that are being taken may go on when the session is closed
 
 
@@ -35,6 +37,8 @@ class Merging:
     session: SessionId
     snapshots: Snapshots = field(init=False)
     bases: dict[tuple[AgentId, Seq], asyncio.Task[str]] = field(default_factory=dict)
+    put_off_s: float = NOTE_S
+    wanted: dict[tuple[AgentId, Seq], asyncio.Event] = field(default_factory=dict)  # somebody waits for the base
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)  # one merge into the project at a time
     taking: set[asyncio.Task[None]] = field(default_factory=set)  # snapshots that keepers take
     begun: set[AgentId] = field(default_factory=set)  # forks whose snapshots were begun from that of their parent
@@ -45,17 +49,23 @@ class Merging:
 
     # --- what the files were ----------------------------------------------------------------------------------------
 
-    def note(self, parent: Agent, rig: Rig, seq: Seq) -> None:
-        """Begin to take the snapshot that belongs to entry `seq`, if there is none yet."""
+    def note(self, parent: Agent, rig: Rig, seq: Seq, *, waits: bool = False) -> None:
+        """Begin to take the snapshot that belongs to entry `seq`, if there is none yet.
+
+        `waits`: the parent changes nothing meanwhile, so this lets its forks' first requests go ahead, until somebody
+        asks for it.
+        """
         key = (parent.id, seq)
         if seq not in parent.history.trees and key not in self.bases:
-            self.bases[key] = asyncio.create_task(self._note(parent, rig, seq))
+            self.wanted[key] = asyncio.Event()
+            self.bases[key] = asyncio.create_task(self._note(parent, rig, seq, self.put_off_s if waits else 0))
 
     async def base(self, parent: Agent, rig: Rig, seq: Seq) -> str:
         """The snapshot of the parent's files at entry `seq`, taken now if a crash came first. Raises ForkError."""
         if seq in parent.history.trees:
             return parent.history.trees[seq]
         self.note(parent, rig, seq)
+        self.wanted[parent.id, seq].set()
         return await asyncio.shield(self.bases[parent.id, seq])
 
     async def close(self) -> None:
@@ -67,7 +77,10 @@ class Merging:
             task.cancel()
         await asyncio.gather(*left, return_exceptions=True)
 
-    async def _note(self, parent: Agent, rig: Rig, seq: Seq) -> str:
+    async def _note(self, parent: Agent, rig: Rig, seq: Seq, put_off_s: float) -> str:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(put_off_s):
+                await self.wanted[parent.id, seq].wait()
         taken = await self.take(parent.id, rig)
         parent.record(Snapshot(seq, taken.tree, taken.excluded))
         return taken.tree

@@ -108,7 +108,7 @@ class ForkNursery:
     def ordered(self, parent: Agent, rig: Rig, order: Order) -> None:
         """Begin to note what the files were, if a child may change its copy of them."""
         if any(narrower(child.access, parent.history.access) != "read" for child in order.children):
-            self.merging.note(parent, rig, order.from_seq)
+            self.merging.note(parent, rig, order.from_seq, waits=order.wait)
 
     async def leave(self, child: Agent, rig: Rig) -> None:
         """Let go of a child whose turn fork's own end has stopped: it is opened again with the session."""

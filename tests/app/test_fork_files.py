@@ -7,7 +7,8 @@ from pathlib import Path
 from fork_kit import den, forks
 
 from forkcli.app.family import fork_conversation, go
-from forkcli.core.entries import Merge
+from forkcli.core.entries import Merge, Snapshot
+from forkcli.core.messages import Json
 from forkcli.models.scripted import Reply, call, reply
 
 
@@ -40,6 +41,25 @@ def test_forks_change_their_own_copies_at_once_and_the_changes_come_back(project
         assert not (project / "src").exists()
         assert git(project, "log", "--oneline") == before
         assert [merge.outcome for merge in home.bodies("main", Merge)] == ["merged", "merged"]
+        home.sound()
+
+
+async def test_a_forks_first_request_goes_before_its_parents_files_are_noted_and_its_first_write_after(
+    project: Path,
+) -> None:
+    noted: list[int] = []
+
+    def writes(_request: Json, step: int) -> Reply:
+        noted.append(len(home.bodies("main", Snapshot)))
+        return [reply(call("read", path="README.md")), *does("echo new > README.md")][step]
+
+    with den(project, {"main": [reply(forks("one")), reply("Done.")], "f1": writes}) as home:
+        home.open().merging.put_off_s = 60
+        assert (await home.turn("go")).status == "done"
+        await home.close()
+        assert noted == [0, 0, 1]
+        assert (project / "README.md").read_text() == "new\n"
+        assert [merge.outcome for merge in home.bodies("main", Merge)] == ["merged"]
         home.sound()
 
 
