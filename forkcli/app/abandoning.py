@@ -67,8 +67,11 @@ class Abandoning:
     fleet: Fleet
     opened: dict[AgentId, tuple[Agent, Rig]] = field(default_factory=dict)  # those that the user has gone to
 
-    def leave(self, agent: Agent, at: Seq, to: Seq, call: CallId | None) -> AgentId | None:
-        """Make the agent that the stretch up to entry `at` becomes; None where the session can have no more agents."""
+    def leave(self, agent: Agent, at: Seq, to: Seq, call: CallId | None, report: str = "") -> AgentId | None:
+        """Make the agent that the stretch up to entry `at` becomes; None where the session can have no more agents.
+
+        `report` is its own, if it wrote one.
+        """
         try:
             left = self._made(agent, at, to, call, lambda found: not found.own_steps)
         except ForkError as error:
@@ -77,6 +80,8 @@ class Abandoning:
             return None
         if call is None and not isinstance(left.history.entries[-1].body, Notice):
             left.record(self._identity(agent.id, left.id, to))
+        if report:
+            left.files.write_report(report)
         left.files.close()
         return left.id
 

@@ -133,7 +133,8 @@ class Rewinding:
         self.outcome = restored
         left = way.left
         if way.report and left is None:
-            left = self.abandoning.leave(agent, way.at, way.to, way.call)
+            own = way.report if way.by == "agent" else ""
+            left = self.abandoning.leave(agent, way.at, way.to, way.call, own)
         changed = await self.files.changed_since(agent, rig, way.to)
         book = ledger(history.entries, way.to, self._world(agent, rig, changed, restored, way.unread))
         folder = self._folder(agent)

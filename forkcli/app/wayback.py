@@ -126,8 +126,8 @@ class Wayback:
             if not written.text:
                 raise written.error()
             way = Way(to, at, report=written.text, left=written.author)
-        await self._rewinding.go(agent, rig, replace(way, files=files, asks=asks))
-        return self._rewound(f"at checkpoint {to}", at, "", way.left)
+        done = await self._rewinding.go(agent, rig, replace(way, files=files, asks=asks))
+        return self._rewound(f"checkpoint {to}", at, "", done.abandoned)
 
     async def compact(self, focus: str) -> Rewound:
         """A report to the first prompt, which waits for the next prompt. Raises ForkError."""
@@ -152,7 +152,8 @@ class Wayback:
         became = f" What came after it is {left} now." if left else ""
         agent = self.session.agent
         shown = tuple(line(agent.history)) or tuple(agent.history.entries)
-        return Rewound(f"Back {where}.{files}{kept}{became}", at, shown, agent.id, prompt)
+        at_one = "at " if where.startswith("checkpoint ") else ""
+        return Rewound(f"Back {at_one}{where}.{files}{kept}{became}", at, shown, agent.id, prompt)
 
     def _prompt_after(self, to: Seq) -> str:
         """The text of the prompt that one lands before; empty where one lands elsewhere."""

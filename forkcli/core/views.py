@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from forkcli.core.answering import only_answers
 from forkcli.core.decide import Finish, is_unfinished, next_action
-from forkcli.core.entries import AgentKind, Assistant, Paid, Prompt, ToolResult, Usage
+from forkcli.core.entries import AgentKind, Assistant, Paid, Prompt, Rewind, ToolResult, Usage
 from forkcli.core.history import History
 from forkcli.core.ids import AgentId, Seq, SessionId
 from forkcli.core.messages import Json
@@ -42,7 +42,8 @@ class SessionRow:
 
 @dataclass(frozen=True, slots=True)
 class FilesView:
-    """What became of an agent's file changes: for the root agent they stand in the project itself."""
+    """What became of an agent's file changes: those of the root agent, and of what it left behind, stand in the
+    project itself."""
 
     state: Literal["in_place", "own", "merged", "nothing", "kept", "conflict"] = "in_place"
     changed: tuple[str, ...] = ()  # by `write` and `edit`, or by the merge; what commands changed is not known here
@@ -247,7 +248,10 @@ def agent_row(history: History, *, held: bool, above: History | None = None) -> 
         kind=about.kind if about else "main",
         parent=about.parent if about else None,
         at=about.from_seq if about else None,
-        state=_child_state(history, above) or _answerer_state(history) or state_of(history, held=held),
+        state=_child_state(history, above)
+        or _left_state(history, above)
+        or _answerer_state(history)
+        or state_of(history, held=held),
         task=_first_line((about.task if about else "") or next(prompts, "")),
         steps=history.own_steps,
         usage=usage_of(history.own_paid()),
@@ -273,6 +277,14 @@ def _child_state(history: History, above: History | None) -> State | None:
     return report.status if report is not None and report.steps == history.own_steps else None
 
 
+def _left_state(history: History, above: History | None) -> State | None:
+    """A stretch that was left behind has nothing to do until somebody asks it something."""
+    if above is None or history.agent is None or history.agent.kind != "abandoned" or history.own_steps:
+        return None
+    left = any(isinstance(one.body, Rewind) and one.body.abandoned == history.agent.agent for one in above.entries)
+    return "done" if left and not any(isinstance(entry.body, Prompt) for entry in history.entries.own) else None
+
+
 def _answerer_state(history: History) -> State | None:
     """A fork that answers has done its part when it has answered."""
     return "done" if only_answers(history) and history.steps and not is_unfinished(history) else None
@@ -281,6 +293,8 @@ def _answerer_state(history: History) -> State | None:
 def _files(history: History, above: History | None) -> FilesView:
     about = history.agent
     if about is None or about.parent is None:
+        return FilesView(changed=_changed(history))
+    if about.kind == "abandoned":
         return FilesView(changed=_changed(history))
     merge = above.merges.get(about.agent) if above is not None else None
     if merge is None:

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from forkcli.core.check_entries import Checked
-from forkcli.core.entries import Assistant, Body, Paid, Prompt, Report, Usage
+from forkcli.core.entries import Assistant, Body, Paid, Prompt, Report, Rewind, Usage
 from forkcli.core.ids import MAIN, AgentId
 from forkcli.core.messages import calls_of, text_of
 
@@ -40,6 +40,8 @@ class Tally:
             self._checks[body.what, body.subject] = body
         if isinstance(body, Report):
             self._states[body.agent] = body.status
+        if isinstance(body, Rewind) and body.abandoned is not None:
+            self._states[body.abandoned] = "done"
         row = self._rows.setdefault(agent, _Row())
         if isinstance(body, Paid):
             self._count(row, body)

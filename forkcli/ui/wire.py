@@ -50,6 +50,10 @@ def _family(body: e.Body) -> Iterator[dict[str, Any]]:
             tasks = [asdict(child) for child in children]
             order = {"brief": spawn.brief, "interview": spawn.interview, "model": spawn.model or None}
             yield {"type": "spawn", "onboarded": onboarded, "children": tasks, **order, "wait": spawn.wait}
+        case e.Rewind() as rewind:
+            files = {"files": rewind.files, "restored": list(rewind.restored)}
+            said = {"report": rewind.report or None, "text": rewind.told}
+            yield {"type": "rewind", "to": rewind.to, "by": rewind.by, "abandoned": rewind.abandoned, **files, **said}
         case e.Report() as report:
             yield {"type": "report", **{("from" if k == "agent" else k): v for k, v in asdict(report).items()}}
         case e.Merge() as merge:
