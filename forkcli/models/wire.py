@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from forkcli.engine.ports import ModelError, ModelFault
 from forkcli.models import failures
 from forkcli.models.bounded import bounded
+from forkcli.models.closing import Closings
 from forkcli.models.endpoint import Endpoint
 from forkcli.models.events import silent
 
@@ -35,12 +36,13 @@ class Wire:
         self._idle_s = idle_s
         self._client: anthropic.AsyncAnthropic | None = None
         self._making = threading.Lock()
+        self._closings = Closings()
 
     def client(self) -> "anthropic.AsyncAnthropic":
         """The SDK's client; importing and making it takes most of a second once, so do it first in a thread."""
         with self._making:
             if self._client is None:
-                self._client = _make_client(self._endpoint, self._idle_s)
+                self._client = _make_client(self._endpoint, self._idle_s, self._closings)
             return self._client
 
     async def post(self, body: bytes, *, old_version: bool) -> "httpx2.Response | failures.Refusal":
@@ -109,6 +111,7 @@ class Wire:
 
     async def close(self) -> None:
         """Close all connections."""
+        await self._closings.finish()
         if self._client is not None:
             await self._client.close()
 
@@ -155,7 +158,7 @@ def _version(*, old: bool) -> dict[str, str]:
     return {"anthropic-version": OLD_VERSION} if old else {}
 
 
-def _make_client(endpoint: Endpoint, idle_s: float) -> "anthropic.AsyncAnthropic":
+def _make_client(endpoint: Endpoint, idle_s: float, closings: Closings) -> "anthropic.AsyncAnthropic":
     import anthropic
 
     timeout = anthropic.Timeout(idle_s, connect=min(CONNECT_S, idle_s))
@@ -166,16 +169,16 @@ def _make_client(endpoint: Endpoint, idle_s: float) -> "anthropic.AsyncAnthropic
         timeout=timeout,
         max_retries=0,
         open_telemetry=False,
-        http_client=_http_client(endpoint, timeout),
+        http_client=_http_client(endpoint, timeout, closings),
     )
 
 
-def _http_client(endpoint: Endpoint, timeout: "anthropic.Timeout") -> "httpx2.AsyncClient":
-    """The SDK's usual client, bounded; without proxies for what is on this machine."""
+def _http_client(endpoint: Endpoint, timeout: "anthropic.Timeout", closings: Closings) -> "httpx2.AsyncClient":
+    """The SDK's usual client, bounded and closed whole; without proxies for what is on this machine."""
     import anthropic
     import httpx2
 
-    hooks = {"response": [bounded]}
+    hooks = {"response": [bounded, closings.hook]}
     if not endpoint.loopback:
         return anthropic.DefaultAsyncHttpxClient(timeout=timeout, event_hooks=hooks)
     # Plain HTTP needs no certificates, and loading them takes 40 ms; without any, no TLS would be accepted.

@@ -1,25 +1,23 @@
 """Many agents and one endpoint: who waits, in which order, and what a wall of refusals costs."""
 
 import asyncio
-import json
-import subprocess
-import sys
+import time
 from pathlib import Path
 
 import pytest
-from crowd_process import CROWD, Wall, crowd
-from engine_kit import Plays, make_bench
+from engine_kit import Bench, Plays, make_bench
 
 from forkcli.core.events import RetryWait
-from forkcli.core.messages import text_block
+from forkcli.core.messages import Json, text_block
 from forkcli.engine.agent import Stop
 from forkcli.engine.limiter import GivenUpError, Limiter, Slot
 from forkcli.engine.patience import Patience, Tries
 from forkcli.engine.ports import ModelError, ModelFault
 from forkcli.models.anthropic import AnthropicModel
-from forkcli.models.scripted import Fault, ScriptedServer
+from forkcli.models.scripted import Fault, Reply, ScriptedServer, reply
 
 FULL = ModelError(ModelFault.OVERLOADED, "overloaded", status=529)
+CROWD = 30
 
 
 def silent(_seconds: float, _why: str) -> None:
@@ -117,21 +115,45 @@ async def test_when_the_endpoint_is_given_up_everybody_who_waits_for_it_is_told(
 # --- a wall of refusals ----------------------------------------------------------------------------------------------
 
 
+class Wall:
+    """A script that refuses everything for a while, and then answers."""
+
+    def __init__(self, seconds: float, fault: Fault) -> None:
+        self.seconds, self.fault = seconds, fault
+        self.until = 0.0  # set by the first request
+        self.refused: list[float] = []
+
+    def __call__(self, _request: Json) -> Reply:
+        now = time.monotonic()
+        self.until = self.until or now + self.seconds
+        if now < self.until:
+            self.refused.append(now)
+            return Reply(fault=self.fault)
+        return reply("done")
+
+
+def crowd(place: Path, model: AnthropicModel, count: int) -> list[Bench]:
+    model.preload()
+    limiter, benches = Limiter(), []
+    for number in range(count):
+        project = place / str(number)
+        project.mkdir()
+        benches.append(make_bench(project, model, more={"limiter": limiter}))
+    return benches
+
+
 @pytest.mark.parametrize("status", [429, 529])
-def test_a_hundred_agents_that_meet_a_wall_recover_without_a_stampede(tmp_path: Path, status: int) -> None:
-    process = [
-        sys.executable,
-        "-W",
-        "ignore",
-        str(Path(__file__).with_name("crowd_process.py")),
-        str(tmp_path),
-        str(status),
-    ]
-    told = json.loads(subprocess.run(process, stdout=subprocess.PIPE, check=True).stdout)
-    assert told["ends"] == ["done"]
-    probes = told["refused"] - CROWD  # the first request of each had left before anything was known
-    assert probes <= 3  # after pauses of 0.5, 1 and 2 seconds, each 25 % more or less
-    assert told["requests"] == told["refused"] + CROWD
+async def test_many_agents_that_meet_a_wall_recover_without_a_stampede(tmp_path: Path, status: int) -> None:
+    wall = Wall(0.7, Fault("status", status=status))
+    with ScriptedServer(wall, models=["m"], check=False) as server:
+        model = AnthropicModel(api_key="test", base_url=server.base_url, memory_file=tmp_path / "memory.json")
+        benches = crowd(tmp_path, model, CROWD)
+        ends = await asyncio.gather(*(bench.turn() for bench in benches))
+        assert {end.status for end in ends} == {"done"}
+        probes = len(wall.refused) - CROWD  # the first of each had left before anything was known
+        assert probes <= 1  # after pauses of 0.5 and 1 seconds, each 25 % more or less
+        assert len(server.requests) == len(wall.refused) + CROWD
+        await model.close()
 
 
 async def test_what_the_server_asks_one_agent_to_wait_is_waited_by_all(tmp_path: Path) -> None:
@@ -152,7 +174,6 @@ async def test_what_the_server_asks_one_agent_to_wait_is_waited_by_all(tmp_path:
         assert len(waits) == 7
         assert all(event.attempt == 0 and "rate limit" in event.reason for event in waits)
         await model.close()
-        await asyncio.sleep(0.1)  # the sockets are closed by the loop
 
 
 async def test_a_stop_ends_the_wait_of_one_agent_at_once_and_leaves_the_others(tmp_path: Path) -> None:
