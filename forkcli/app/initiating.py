@@ -5,6 +5,9 @@ agent did, and `accept` writes over nothing but what was compared.
 """
 
 import asyncio
+import os
+import shutil
+import stat
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,7 +24,7 @@ from forkcli.engine.ports import Workspace
 from forkcli.errors import ForkError
 from forkcli.prompts import filled
 from forkcli.store.data import Kept
-from forkcli.store.files import replace_file
+from forkcli.store.files import replace_file, saving
 from forkcli.tools.diffs import unified
 from forkcli.workspace.base import open_workspace
 
@@ -91,7 +94,8 @@ async def propose(session: Session, source: Source) -> tuple[Finish, Draft | Non
         raise ForkError("with access `read` no draft can be written", "`--access write`, or `/access write`, allows it")
     if workspace is not session.around.workspace:
         raise ForkError(f"{session.agent.id} has files of its own", "`/go main` first: the project's are meant")
-    old = read_text(workspace, NAME)
+    before = _Before.of(workspace)
+    old = before.text
     text = filled("init", draft=DRAFT, state=_NEW if old is None else _OLD)
     prompt = replace(prompt_entry(session, text, None, source), text="/init")
     workspace.write(DRAFT, (old or "").encode())
@@ -99,7 +103,9 @@ async def propose(session: Session, source: Source) -> tuple[Finish, Draft | Non
     try:
         end = await prompt_turn(session.agent, session.rig, prompt)
     finally:
-        new = _taken(workspace, old)
+        new = _taken(workspace, before)
+    if isinstance(new, ForkError):
+        raise new
     if end.status != "done" or new is None:
         return end, None
     kept = session.files.new_output("AGENTS", ".md")
@@ -127,24 +133,72 @@ def read_text(workspace: Workspace, path: str) -> str | None:
         raise ForkError(f"{path} is not text in UTF-8") from None
 
 
-def _taken(workspace: Workspace, old: str | None) -> str | None:
-    """The draft, which is taken away; None where the agent has written none.
+@dataclass(frozen=True, slots=True)
+class _Before:
+    """What AGENTS.md was before the turn: its text (None: there was none), and of a symbolic link where it leads."""
+
+    text: str | None
+    link: str | None
+    mode: int | None
+
+    @classmethod
+    def of(cls, workspace: Workspace) -> "_Before":
+        path = workspace.root / NAME
+        text, link = read_text(workspace, NAME), _link(path)
+        return cls(text, link, stat.S_IMODE(path.lstat().st_mode) if text is not None and link is None else None)
+
+    def is_now(self, workspace: Workspace, text: str | None) -> bool:
+        """Whether that is what lies there, with this text."""
+        path = workspace.root / NAME
+        return text == self.text and _link(path) == self.link and os.path.lexists(path) == (self.text is not None)
+
+    def put_back(self, workspace: Workspace) -> None:
+        """Make it so again, whatever lies there: nothing is written through a link that was not there before."""
+        path = workspace.root / NAME
+        if _link(path) != self.link or not path.is_file() or not path.stat().st_mode & 0o222 or self.text is None:
+            _clear(path)
+            if self.link is not None:
+                path.symlink_to(self.link)
+        if self.text is not None:
+            workspace.write(NAME, self.text.encode())
+        if self.mode is not None:
+            path.chmod(self.mode)
+
+
+def _taken(workspace: Workspace, before: _Before) -> str | ForkError | None:
+    """The draft, which is taken away; None where the agent has written none, an error where it cannot be read.
 
     What it wrote to AGENTS.md itself counts as its draft, and AGENTS.md is put back.
     """
-    draft, now = read_text(workspace, DRAFT), read_text(workspace, NAME)
-    (workspace.root / DRAFT).unlink(missing_ok=True)
-    if now != old:
-        _put_back(workspace, old)
-        if draft in {None, old or ""}:
-            draft = now
-    if draft is None or not draft.strip():
+    draft, now, old = _found(workspace, DRAFT), _found(workspace, NAME), before.text
+    with saving(NAME):
+        _clear(workspace.root / DRAFT)
+        if not before.is_now(workspace, now if isinstance(now, str) else None):
+            before.put_back(workspace)
+            if draft in {None, old or ""}:
+                draft = now
+    if not isinstance(draft, str):
+        return draft
+    if not draft.strip():
         return None
     return draft if draft == old or draft.endswith("\n") else draft + "\n"
 
 
-def _put_back(workspace: Workspace, old: str | None) -> None:
-    if old is None:
-        (workspace.root / NAME).unlink(missing_ok=True)
+def _found(workspace: Workspace, path: str) -> str | ForkError | None:
+    """The text there, or why there is something that is none: whatever the agent has put there."""
+    try:
+        return read_text(workspace, path)
+    except ForkError as error:
+        return error
+
+
+def _link(path: Path) -> str | None:
+    return str(path.readlink()) if path.is_symlink() else None
+
+
+def _clear(path: Path) -> None:
+    """Remove what the agent made there; no link is followed. Raises OSError."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
     else:
-        workspace.write(NAME, old.encode())
+        path.unlink(missing_ok=True)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from forkcli.core.decide import unreported
-from forkcli.core.entries import Child, Fork, Merge, Order, Spawn
+from forkcli.core.entries import Child, Fork, Merge, Order, Spawn, Usage
 from forkcli.core.events import Warned
 from forkcli.core.history import History
 from forkcli.core.ids import AgentId, CallId, Seq
@@ -69,9 +69,17 @@ class Fleet(Roster):
             answer_started(parent, spawn)
 
     async def _model(self, parent: Agent, rig: Rig, name: str) -> str:
-        """The full name of another model; that nothing is known of it is said."""
-        model = self.nursery.model_named(name)
-        if model != parent.history.model and not (await rig.model.limits(model)).known:
+        """The full name of another model; that nothing is known of it is said.
+
+        Raises ForkError for one that would get round the bound on cost.
+        """
+        model, own = self.nursery.model_named(name), parent.history.model
+        bounded = rig.limits.max_cost_usd is not None and rig.model.cost_usd(own, Usage()) is not None
+        if bounded and rig.model.cost_usd(model, Usage()) is None:
+            raise ForkError(
+                f"no price is known for the model {model}, so --max-cost could not bound it", "choose another model"
+            )
+        if model != own and not (await rig.model.limits(model)).known:
             parent.emit(Warned(parent.id, f"nothing is known of the model {model}: its sizes are a guess"))
         return model
 

@@ -189,7 +189,7 @@ async def _rewind(agent: Agent, rig: Rig, key: CallId, wanted: RewindOrder) -> N
 
 
 async def _spawn(agent: Agent, rig: Rig, key: CallId, wanted: SpawnOrder) -> None:
-    if rig.fleet is None:
+    if rig.fleet is None or only_answers(agent.history):
         raise ForkError("no agents can be started here")
     await rig.fleet.spawn(agent, rig, key, wanted)
 

@@ -59,6 +59,7 @@ _CONFIG = """\
 	directoryRenames = false
 """
 _PLANTED = ("config.worktree", "commondir", "gitdir", "shallow", "info/grafts", "info/sparse-checkout", "modules")
+_FILES = ("config", "HEAD", "packed-refs", "info/exclude", "info/attributes")
 _PLANTED_OBJECTS = ("objects/info/alternates", "objects/info/http-alternates")
 
 
@@ -274,6 +275,9 @@ def _refuse_foreign(folder: Path) -> None:
     """Raise for a directory that fork did not make here, such as one that came with the project."""
     found = folder.lstat()
     ours = stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid() and not found.st_mode & 0o077
+    for name in _FILES:  # git would wait for ever at a pipe in the place of one
+        path = folder / name
+        ours = ours and (stat.S_ISREG(path.lstat().st_mode) if os.path.lexists(path) else name != "config")
     if not ours:
         raise ForkError(
             f"`{folder}` was not made by fork here",

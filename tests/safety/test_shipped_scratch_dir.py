@@ -19,6 +19,7 @@ from forkcli.errors import ForkError
 from forkcli.models.scripted import ScriptedServer, call, reply
 from forkcli.store.reading import read_history
 from forkcli.store.scratch import Scratch
+from forkcli.workspace.snapshots_dir import SnapshotDir
 
 
 @pytest.fixture
@@ -75,6 +76,17 @@ def test_a_job_of_no_expected_name_does_not_stop_a_resume(session: Path, job: st
     result = ToolResult(CallId("x"), "bash", (), facts=ToolFacts(job=job))
     forged = [*entries, replace(entries[-1], seq=entries[-1].seq + 1, body=result)]
     assert _next_job(History.of(forged)) == 1
+
+
+@pytest.mark.parametrize("name", ["config", "HEAD", "packed-refs", "info/exclude"])
+def test_a_pipe_among_the_snapshots_is_refused_and_not_waited_for(project: Path, name: str) -> None:
+    where = SnapshotDir(project / ".fork", project)
+    (project / ".fork").mkdir(mode=0o700)
+    where.ready()
+    (where.folder / name).unlink(missing_ok=True)
+    os.mkfifo(where.folder / name)
+    with pytest.raises(ForkError, match="not made by fork"):
+        SnapshotDir(project / ".fork", project).ready()
 
 
 def test_links_in_the_scratch_dir_stop_a_run_before_it_writes(project: Path, tmp_path: Path) -> None:
