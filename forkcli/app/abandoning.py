@@ -12,6 +12,7 @@ from typing import Literal
 
 from forkcli import __version__
 from forkcli.app.crew import Surroundings, fork_rig
+from forkcli.app.keeping import FilesKeeper
 from forkcli.core.decide import Finish, next_action
 from forkcli.core.entries import Agent as LineOne
 from forkcli.core.entries import Failure, Interrupt, Notice, Prompt, Resume, Rewind, Snapshot
@@ -123,7 +124,11 @@ class Abandoning:
             left.record(Resume(__version__))
         else:
             left.record(Prompt(asked, (text_block(asked),), "argument"))
-        return await run_turn(left, own)
+        try:
+            return await run_turn(left, own)
+        finally:
+            if isinstance(own.keeper, FilesKeeper):
+                await own.keeper.leave()  # it notes in the history, which is closed after this
 
     def _made(self, agent: Agent, at: Seq, to: Seq, call: CallId | None, fits: Callable[[History], bool]) -> Agent:
         """The agent that the stretch up to entry `at` becomes: a new one, or one that was left and `fits`.

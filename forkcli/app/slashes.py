@@ -120,6 +120,8 @@ def _access_of(words: list[str], now: Access) -> tuple[Access, bool]:
 
 
 async def _context(driver: ReplDriver, _rest: str) -> Shown:
+    if not driver.history.messages:
+        return Lines("The context is empty: it begins with your first prompt.")
     fill = context_fill(driver.history, driver.window)
     kinds = tuple((row.what, f"{row.count}", f"{row.tokens:,}") for row in fill.kinds)
     files = tuple((f"  {row.what}", f"{row.count}", f"{row.tokens:,}") for row in fill.files[:FILES_SHOWN])

@@ -90,6 +90,7 @@ class Wayback:
                 f"{_count(len(restored.restored))} restored to what they were at {order.to}.", agent=agent.id
             )
         prompt, where = self._prompt_after(order.to), self._where(order.to)
+        where = f"at {where}" if where == f"checkpoint {order.to}" else where
         running = session.fleet.running(agent)
         if order.children == "stop":
             for name in running:

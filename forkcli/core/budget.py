@@ -52,7 +52,7 @@ class Limits:
     def exceeded(self, steps: int, cost_usd: float) -> str | None:
         """The sentence that names the bound which `steps` or `cost_usd` (of this run) have reached, else None."""
         if self.max_steps is not None and steps >= self.max_steps:
-            return f"the limit of {self.max_steps} steps was reached (--max-steps)"
+            return f"the limit of {self.max_steps} step{'' if self.max_steps == 1 else 's'} was reached (--max-steps)"
         if self.max_cost_usd is not None and cost_usd >= self.max_cost_usd:
             return f"the limit of ${self.max_cost_usd:.2f} was reached (--max-cost)"
         return None

@@ -56,7 +56,7 @@ def own_limit(history: History) -> str | None:
         most, made = INTERVIEW_STEPS, history.own_steps
     else:
         most, made = about.max_steps, history.own_steps - _steps_before_the_task(history)
-    return None if most is None or made < most else f"its limit of {most} steps was reached"
+    return None if most is None or made < most else f"its limit of {most} step{'' if most == 1 else 's'} was reached"
 
 
 def words_since_the_task(history: History) -> list[Assistant]:
