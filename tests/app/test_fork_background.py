@@ -8,6 +8,7 @@ from fork_kit import Den, answers, block_text, den, forks, newest, reports, unti
 
 from forkcli.core.entries import Report
 from forkcli.core.messages import Json
+from forkcli.core.views import state_of
 from forkcli.engine.ports import ForkOrder, Task
 from forkcli.models.scripted import Reply, call, reply
 
@@ -132,6 +133,7 @@ def test_a_report_to_an_idle_parent_waits_for_its_next_prompt(project: Path) -> 
         await until(lambda: home.bodies("main", Report))
         await asyncio.sleep(0.1)
         assert len(home.requests("main")) == 1
+        assert [state_of(session.agent.history, held=held) for held in (True, False)] == ["idle", "done"]
         await home.turn("second")
         await home.close()
 

@@ -27,6 +27,11 @@ def trace(desk: Desk) -> str:
     return path.read_text() if path.exists() else ""
 
 
+def test_one_step_is_named_as_one(desk: Desk, serve: Serve) -> None:
+    serve(by_step(*steps(2)))
+    assert "the limit of 1 step was reached (--max-steps)" in desk.run("-p", "count", "--max-steps", "1").stderr
+
+
 def test_a_run_stops_at_its_number_of_steps_and_goes_on_later(desk: Desk, serve: Serve) -> None:
     server = serve(by_step(*steps(3)))
     done = desk.run("-p", "count", "--max-steps", "2")

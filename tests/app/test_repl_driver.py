@@ -24,7 +24,7 @@ from forkcli.errors import ForkError
 from forkcli.models.scripted import Reply, ScriptedServer, call, reply, say
 from forkcli.store.lock import lock_session
 from forkcli.store.scratch import Scratch
-from forkcli.ui.ports import Choice, Lines
+from forkcli.ui.ports import Choice, Lines, Table
 from forkcli.workspace.base import open_workspace
 
 
@@ -93,6 +93,14 @@ async def test_quitting_while_a_command_of_the_users_runs_ends_it(project: Path)
         task.cancel()
         await driver.close()
         assert (await task).exit_code is None
+
+
+async def test_a_context_in_which_nothing_stands_is_said_to_be_empty(project: Path) -> None:
+    async with driver_in(project, reply("hello")) as driver:
+        (context,) = [slash for slash in slashes_for(driver) if slash.name == "context"]
+        assert await context.run("") == Lines("The context is empty: it begins with your first prompt.")
+        await driver.turn("hi")
+        assert isinstance(await context.run(""), Table)
 
 
 async def test_the_session_that_was_left_is_known_once_something_was_asked_in_it(project: Path) -> None:

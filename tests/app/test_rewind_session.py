@@ -9,7 +9,7 @@ import pytest
 from fork_kit import Den, block_text, blocks, den, newest, unmarked
 
 from forkcli.app.wayback import Wayback
-from forkcli.core.entries import Agent, Assistant, Checkpoint, Prompt, Rewind
+from forkcli.core.entries import Agent, Assistant, Checkpoint, Prompt, Rewind, Snapshot
 from forkcli.core.events import TurnEnded
 from forkcli.core.ids import Seq
 from forkcli.core.messages import Json
@@ -208,6 +208,33 @@ def test_a_prompts_number_stands_for_its_checkpoint_in_a_report(project: Path) -
         user(home, report)
         (rewind,) = home.bodies("main", Rewind)
         assert rewind.to == next(entry.seq for entry in home.own("main") if isinstance(entry.body, Checkpoint))
+        home.sound()
+
+
+def test_a_rewind_says_where_it_came_to(project: Path) -> None:
+    with den(project, steps(WORK, reply("One."))) as home:
+
+        async def there(way: Wayback) -> object:
+            rewound = await way.rewind(RewindOrder(way.place("3"), "conversation"))
+            return rewound.note
+
+        assert user(home, there, prompts=("first",)) == ["Back at checkpoint 3."]
+
+
+def test_what_the_author_of_a_report_changes_is_noted_before_its_history_is_closed(project: Path) -> None:
+    script = steps(WORK, reply("One."), reply(call("bash", command="echo more >> found.txt")), reply("In short."))
+    with den(project, script) as home:
+
+        async def report(way: Wayback) -> object:
+            merging = home.session.merging if home.session else None
+            assert merging is not None
+            rewound = await way.report(way.rows()[0].number, "")
+            assert not merging.taking
+            return rewound
+
+        user(home, report, prompts=("first",))
+        assert home.warnings == []
+        assert sum(isinstance(entry.body, Snapshot) for entry in home.own("f1")) == 2
         home.sound()
 
 
