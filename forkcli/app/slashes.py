@@ -158,7 +158,7 @@ async def _history(driver: ReplDriver, _rest: str) -> Shown:
 
 async def _diff(driver: ReplDriver, rest: str) -> Shown:
     if rest:
-        session = await driver.open()
+        session = session_of(driver)
         text = await session.diff_of(rest)
         return Diff(text) if text.strip() else Lines(f"{rest} changed no file.")
     text = await diff(driver.around.settings.project)
@@ -207,7 +207,7 @@ async def _continue(driver: ReplDriver, _rest: str) -> Shown | None:
 
 async def _review(driver: ReplDriver, rest: str) -> Shown | None:
     """Have what this session changed reviewed, with `rest` as the perspective; the agent goes on with the findings."""
-    session = await driver.open()
+    session = session_of(driver)
     if session.agent.task is not None:
         raise ForkError(f"{session.agent.id} is at work", "/review when it has stopped, or Esc stops it")
     if driver.history.answer is None:
@@ -255,7 +255,7 @@ async def _fork(driver: ReplDriver, rest: str) -> Shown:
 
 
 async def _go(driver: ReplDriver, rest: str) -> Shown | None:
-    session = await driver.open()
+    session = session_of(driver)
     if not rest:
         items = tuple((row.agent, row.agent, row.task) for row in agents_of(driver).agents)
         return Choice("Go to", items, session.agent.id)
@@ -265,13 +265,13 @@ async def _go(driver: ReplDriver, rest: str) -> Shown | None:
 
 
 async def _stop(driver: ReplDriver, rest: str) -> Shown:
-    session = await driver.open()
+    session = session_of(driver)
     name = rest or session.agent.id
     return Lines(f"{name} is stopped." if stop_agent(session, name) else f"{name} does not run.")
 
 
 async def _merge(driver: ReplDriver, rest: str) -> Shown:
-    session = await driver.open()
+    session = session_of(driver)
     if session.agent.task is not None:
         raise ForkError(f"{session.agent.id} is at work", "merge when it has stopped, or let it use its `merge` tool")
     merge = await session.merge(rest)

@@ -103,6 +103,17 @@ async def test_a_context_in_which_nothing_stands_is_said_to_be_empty(project: Pa
         assert isinstance(await context.run(""), Table)
 
 
+@pytest.mark.parametrize("line", ["diff f1", "go", "go f1", "stop", "merge f1", "review", "rewind", "tree"])
+async def test_what_needs_a_session_begins_none(project: Path, line: str) -> None:
+    name, _, rest = line.partition(" ")
+    async with driver_in(project, reply("hello")) as driver:
+        (slash,) = [slash for slash in slashes_for(driver) if slash.name == name]
+        with pytest.raises(ForkError, match="no session is open yet"):
+            await slash.run(rest)
+        assert driver.session is None
+        assert driver.around.scratch.sessions() == []
+
+
 async def test_the_session_that_was_left_is_known_once_something_was_asked_in_it(project: Path) -> None:
     async with driver_in(project, reply("hello")) as driver:
         await driver.shell("true", lambda _text: None)
