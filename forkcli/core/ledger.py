@@ -180,7 +180,7 @@ class _Book:
 
     def _ordered(self, order: e.Order) -> None:
         if isinstance(order, e.Spawn) and order.onboarded is not None:
-            self.agents.setdefault(order.onboarded, Started(order.onboarded, f"to be told, and to ask: {order.brief}"))
+            self.agents.setdefault(order.onboarded, Started(order.onboarded, f"onboarded for workers: {order.brief}"))
         for child in order.children:
             self.agents.setdefault(child.agent, Started(child.agent, child.task))
 

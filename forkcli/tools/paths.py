@@ -20,7 +20,9 @@ def check_path(path: str) -> None:
 def may_write(tool: str, env: ToolEnv) -> None:
     """ForkError where the agent may only read."""
     if env.access == "read":
-        raise ForkError(f"`{tool}` is refused: your access is `read`", "say in your answer what you would have changed")
+        raise ForkError(
+            f"`{tool}` is refused: your access is `read`", "Say in your last message what you would have changed"
+        )
 
 
 def existing_file(path: str, env: ToolEnv) -> FileStat:

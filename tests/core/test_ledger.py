@@ -145,7 +145,7 @@ def test_spawned_agents_are_told_like_forks_and_the_one_that_asks_for_all_with_i
     order = e.Spawn("The parser is slow.", (e.Child(F2, "profile it"),), Seq(4), onboarded=AgentId("s1"))
     assert text(order).splitlines()[1:-1] == [
         "Agents that you started:",
-        "- s1: to be told, and to ask: The parser is slow.",
+        "- s1: onboarded for workers: The parser is slow.",
         "  no report of it is on record",
         "- f2: profile it",
         "  no report of it is on record",

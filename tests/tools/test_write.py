@@ -82,7 +82,7 @@ async def test_a_directory_and_a_fifo_are_not_written(desk: Desk) -> None:
 async def test_with_access_read_nothing_is_written(desk: Desk) -> None:
     desk.access = "read"
     assert await refused(desk, path="x", content="y") == (
-        "`write` is refused: your access is `read`\nsay in your answer what you would have changed"
+        "`write` is refused: your access is `read`\nSay in your last message what you would have changed"
     )
     assert list(desk.root.iterdir()) == []
 
