@@ -66,7 +66,7 @@ def told(
         wrote += " Earlier reports stand before it, the oldest first."
     happened = _HAPPENED.format(facts=facts, author=wrote, folder=folder, to=ledger.to)
     own = _report(report, author, ledger.stretch, folder, min(REPORT_CHARS, 2 * room), by_hand=by_hand)
-    unread = _UNREAD.format(what=ledger.world.unread) if ledger.world.unread else ""
+    unread = _UNREAD.format(what=quoted(ledger.world.unread)) if ledger.world.unread else ""
     notice = f"<notice>{_identity(agent, room)}{back} {happened}{unread}</notice>"
     return "\n".join([notice, *_earlier(ledger.earlier, folder, room), own, ledger_told(ledger, folder, room)])
 
