@@ -93,7 +93,7 @@ class Answering:
             found = standing(asked, by, call)
             if found.order is not None and found.answer is not None:
                 return found.order.agent, found.answer
-            order = self._ordered(name, found, Asked(AgentId(""), by, question, asked.entries[-1].seq, call))
+            order = await self._ordered(name, found, Asked(AgentId(""), by, question, asked.entries[-1].seq, call))
             desk = await self._opened(name, asked, order)
             end = await self._waited(desk, self._prompt(name, asked, order, desk.agent), asker)
             said = last_words(desk.agent.history)
@@ -103,7 +103,7 @@ class Answering:
                     f"the fork {order.agent} of {name}, which was to answer, could not: {why}",
                     f"What {name} has done stands in {self._shown(name)}/{TRANSCRIPT}.",
                 )
-            self._record(name, Asked(order.agent, by, question, order.from_seq, call, said))
+            await self._record(name, Asked(order.agent, by, question, order.from_seq, call, said))
             return order.agent, said
 
     async def close(self) -> None:
@@ -125,7 +125,7 @@ class Answering:
             raise ForkError(f"the agent {name} has not begun yet", "It knows what its parent knew, and its task.")
         return Lineage(self._folder(name).parent).history(name)
 
-    def _ordered(self, name: AgentId, found: Standing, new: Asked) -> Asked:
+    async def _ordered(self, name: AgentId, found: Standing, new: Asked) -> Asked:
         """The question on record, with the fork that answers it: the one that did before, if it has steps left."""
         kept = found.order
         if kept is not None and found.put:
@@ -134,15 +134,16 @@ class Answering:
             order = Asked(self.session.fleet.allot_answering(), new.by, new.question, new.from_seq, new.call)
         else:
             order = Asked(kept.agent, new.by, new.question, kept.from_seq, new.call)
-        self._record(name, order)
+        await self._record(name, order)
         return order
 
     def _is_spent(self, name: AgentId) -> bool:
         folder = self._folder(name)
         return is_begun(folder) and spent(Lineage(folder.parent).history(name))
 
-    def _record(self, name: AgentId, body: Asked) -> None:
+    async def _record(self, name: AgentId, body: Asked) -> None:
         """Put a question or its answer on record in the asked agent's history, whatever that does right now."""
+        await self._ended(name)
         live = self.session.live(name)
         if live is not None:
             live[0].record(body)
