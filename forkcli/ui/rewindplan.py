@@ -167,7 +167,7 @@ class PlanPanel:
         return clipped([*head, *self._files(room - len(head) - len(tail)), *tail])
 
     def _note(self, words: str, sign: str, width: int) -> list[Text]:
-        first, *more = folded(words, width - 2 - len(sign), "")
+        first, *more = folded(words, width - 2 - len(sign), "") or [Text()]
         return [Text.assemble((f"  {sign} ", WARN), first.plain.strip()), *(Text.assemble("  ", row) for row in more)]
 
     def _files(self, room: int) -> list[Text]:

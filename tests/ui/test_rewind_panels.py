@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from rewind_kit import BARE, PLAN, ROWS
 from rich.text import Text
@@ -135,6 +135,7 @@ def test_where_keys_cannot_be_read_a_number_picks() -> None:
         assert (other.picked, other.done) == (None, True)
 
 
+@example("\t", 20, 3)
 @given(st.text(max_size=60), st.integers(20, 120), st.integers(3, 30))
 def test_no_text_is_wider_than_the_screen_or_reaches_it_raw(text: str, width: int, height: int) -> None:
     row = RewindRow(Seq(1), Seq(1), text, text + EVIL, files=(text, EVIL))
