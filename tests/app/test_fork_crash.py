@@ -3,8 +3,7 @@
 import signal
 
 import pytest
-from app_kit import Desk
-from conftest import Serve
+from app_kit import Desk, Serve
 from fork_kit import by_agent, forks, whose
 
 from forkcli.core.entries import Fork, Merge, Report, ToolResult, ToolStart

@@ -2,8 +2,7 @@
 
 import json
 
-from app_kit import Desk
-from conftest import Serve
+from app_kit import Desk, Serve
 from fork_kit import by_agent, forks
 
 from forkcli.core.messages import Json

@@ -197,5 +197,6 @@ async def test_forks_of_such_a_fork_work_and_merge_while_the_holder_works(projec
         assert (project / "new.txt").read_text() == "x\n"
         await other.close()
         await other.around.workspace.close()
+        await other.around.model.close()
         await home.close()
         home.sound()

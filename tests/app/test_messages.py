@@ -6,8 +6,7 @@ import signal
 from pathlib import Path
 
 import pytest
-from app_kit import Desk
-from conftest import Serve
+from app_kit import Desk, Serve
 from fork_kit import Den, answers, by_agent, den, forks, newest, past, until, whose
 
 from forkcli.app.post import MOST_SENT, MOST_UNREAD

@@ -3,8 +3,7 @@
 import json
 
 import pytest
-from app_kit import Desk
-from conftest import Serve
+from app_kit import Desk, Serve
 from fork_kit import answers, newest
 from test_rewind_session import marks
 

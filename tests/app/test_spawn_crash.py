@@ -4,8 +4,7 @@ import signal
 from collections.abc import Callable
 
 import pytest
-from app_kit import Desk
-from conftest import Serve
+from app_kit import Desk, Serve
 from fork_kit import by_agent, spawns, whose
 
 from forkcli.core.entries import Prompt, Report, Spawn, ToolStart

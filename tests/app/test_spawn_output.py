@@ -6,8 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from app_kit import Desk
-from conftest import Serve
+from app_kit import Desk, Serve
 from fork_kit import Den, by_agent, den, reports, spawns, until
 
 from forkcli.app.driver import ReplDriver
