@@ -31,6 +31,7 @@ from forkcli.store.agent_files import HISTORY, create_agent, folded, open_agent
 from forkcli.store.reading import first_entry, read_history
 
 Files = Literal["keep", "restore"]
+AUTHORS = frozenset({"read"})  # tools that whoever writes a report may call: nothing else is to happen by then
 FILES_TOLD: dict[Files, str] = {"keep": "they stay as they are", "restore": "they go back to what they were then"}
 SHARED = "You see the project as it is now, and so do others."
 
@@ -118,6 +119,7 @@ class Abandoning:
         """The turn of the author; it may have begun in a process that is gone, or failed before."""
         own = fork_rig(self.around, left, rig.workspace, rig)
         own.rewinder = None  # the context that it has is what the report is to be of
+        own.tools = {name: tool for name, tool in own.tools.items() if name in AUTHORS}
         if _is_asked(left.history, asked):
             if isinstance(end := next_action(left.history), Finish) and end.status == "done":
                 return end

@@ -4,7 +4,17 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from forkcli.core.checking import next_check
-from forkcli.core.entries import Assistant, Notice, Prompt, Rewind
+from forkcli.core.entries import (
+    Assistant,
+    Checkpoint,
+    Message,
+    Notice,
+    Prompt,
+    Report,
+    Resume,
+    Rewind,
+    ToolResult,
+)
 from forkcli.core.events import TurnStatus
 from forkcli.core.history import Call, History
 from forkcli.core.ids import AgentId, CallId
@@ -179,10 +189,28 @@ def unreported(history: History) -> list[AgentId]:
     return [name for name in history.forks if name in waited - history.let_go and name not in history.reports]
 
 
+def waits_for_a_prompt(history: History) -> bool:
+    """Whether the turn has ended, and only forks of the user's have reported since: that goes with the next prompt."""
+    reported = False
+    for entry in reversed(history.entries.own):
+        match entry.body:
+            case Report(agent=name) if (order := history.forks.get(name)) is not None and order.call is None:
+                reported = True
+            case Assistant(stop_reason="end_turn", cut=False):
+                return reported and not history.open_calls and not unreported(history)
+            case Assistant() | Prompt() | ToolResult() | Message() | Checkpoint() | Report() | Rewind() | Resume():
+                return False
+            case _:
+                continue
+    return False
+
+
 def is_unfinished(history: History) -> bool:
     """Whether a turn was begun that is neither done and checked nor refused, or forks work for it: it can go on."""
     if (history.halt is not None and history.halt.status != "done") or unreported(history):
         return True
+    if waits_for_a_prompt(history):
+        return False
     action = next_action(history)
     if not isinstance(action, Finish) or action.status not in {"done", "refused"}:
         return True

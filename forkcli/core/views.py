@@ -7,16 +7,12 @@ from dataclasses import asdict, dataclass, field, is_dataclass
 from typing import Any, Literal
 
 from forkcli.core.answering import only_answers
-from forkcli.core.decide import Finish, is_unfinished, next_action, unreported
+from forkcli.core.decide import Finish, is_unfinished, next_action, waits_for_a_prompt
 from forkcli.core.entries import (
     AgentKind,
     Assistant,
-    Checkpoint,
-    Message,
     Paid,
     Prompt,
-    Report,
-    Resume,
     Rewind,
     ToolResult,
     Usage,
@@ -221,9 +217,9 @@ class CostView:
 
 def state_of(history: History, *, held: bool) -> State:
     """An agent's state; `held` says that a process works in its session."""
-    waits = _waits_for_a_prompt(history)
+    waits = waits_for_a_prompt(history)
     if held:
-        return "running" if is_unfinished(history) and history.halt is None and not waits else "idle"
+        return "running" if is_unfinished(history) and history.halt is None else "idle"
     if history.halt is not None:
         return _HALTED[history.halt.status]
     if waits:
@@ -232,22 +228,6 @@ def state_of(history: History, *, held: bool) -> State:
     if isinstance(action, Finish):
         return _HALTED[action.status] if history.steps else "idle"
     return "stopped"
-
-
-def _waits_for_a_prompt(history: History) -> bool:
-    """Whether the turn has ended, and only forks of the user's have reported since: that goes with the next prompt."""
-    reported = False
-    for entry in reversed(history.entries.own):
-        match entry.body:
-            case Report(agent=name) if (order := history.forks.get(name)) is not None and order.call is None:
-                reported = True
-            case Assistant(stop_reason="end_turn", cut=False):
-                return reported and not history.open_calls and not unreported(history)
-            case Assistant() | Prompt() | ToolResult() | Message() | Checkpoint() | Report() | Rewind() | Resume():
-                return False
-            case _:
-                continue
-    return False
 
 
 def answers_of(history: History) -> list[Assistant]:

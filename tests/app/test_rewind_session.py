@@ -9,7 +9,7 @@ import pytest
 from fork_kit import Den, block_text, blocks, den, newest, unmarked
 
 from forkcli.app.wayback import Wayback
-from forkcli.core.entries import Agent, Assistant, Checkpoint, Prompt, Rewind, Snapshot
+from forkcli.core.entries import Agent, Assistant, Checkpoint, Prompt, Rewind
 from forkcli.core.events import TurnEnded
 from forkcli.core.ids import Seq
 from forkcli.core.messages import Json
@@ -221,20 +221,17 @@ def test_a_rewind_says_where_it_came_to(project: Path) -> None:
         assert user(home, there, prompts=("first",)) == ["Back at checkpoint 3."]
 
 
-def test_what_the_author_of_a_report_changes_is_noted_before_its_history_is_closed(project: Path) -> None:
+def test_the_author_of_a_report_can_look_and_do_nothing_else(project: Path) -> None:
     script = steps(WORK, reply("One."), reply(call("bash", command="echo more >> found.txt")), reply("In short."))
     with den(project, script) as home:
 
         async def report(way: Wayback) -> object:
-            merging = home.session.merging if home.session else None
-            assert merging is not None
-            rewound = await way.report(way.rows()[0].number, "")
-            assert not merging.taking
-            return rewound
+            return await way.report(way.rows()[0].number, "")
 
         user(home, report, prompts=("first",))
         assert home.warnings == []
-        assert sum(isinstance(entry.body, Snapshot) for entry in home.own("f1")) == 2
+        assert home.results("f1")[-1] == "There is no tool bash. Tools: read."
+        assert (project / "found.txt").read_text() == "found\n"
         home.sound()
 
 

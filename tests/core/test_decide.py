@@ -18,7 +18,7 @@ from forkcli.core.decide import (
     is_unfinished,
     next_action,
 )
-from forkcli.core.entries import Body, Child, Failure, Fork, Interrupt, Message, Notice, Resume, Rewind
+from forkcli.core.entries import Body, Child, Failure, Fork, Interrupt, Message, Notice, Report, Resume, Rewind
 from forkcli.core.ids import AgentId, CallId, Seq
 
 A, B = tool_use("a"), tool_use("b")
@@ -116,3 +116,11 @@ def test_a_turn_that_was_cut_too_often_goes_on_when_it_is_resumed() -> None:
     stopped = history(prompt(), seal(), *cut, *cut, *cut, answer("more", stop="max_tokens"))
     assert isinstance(next_action(stopped), Finish)
     assert next_action(history(*(entry.body for entry in stopped.entries[1:]), Resume("0.1.0"))) == Say(CUT)
+
+
+def test_a_report_to_an_agent_whose_turn_is_over_waits_for_its_next_prompt() -> None:
+    fork = Fork((Child(AgentId("f1"), "look"),), Seq(4), wait=False)
+    done = [*ASKED, answer("Done."), fork, Report(AgentId("f1"), "done", "found")]
+    assert not is_unfinished(history(*done))
+    assert is_unfinished(history(*done[:-1]))
+    assert is_unfinished(history(*done, prompt()))
