@@ -6,7 +6,8 @@ cancelled with its waiter. Invariant: after `finish` none is under way.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from functools import cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -23,20 +24,8 @@ class Closings:
         """Have this response closed in a task of its own."""
         import httpx2
 
-        if not isinstance(response.stream, httpx2.AsyncByteStream):
-            return
-        inner: httpx2.AsyncByteStream = response.stream
-        close = self.close
-
-        class Whole(httpx2.AsyncByteStream):
-            async def __aiter__(self) -> AsyncIterator[bytes]:
-                async for chunk in inner:
-                    yield chunk
-
-            async def aclose(self) -> None:
-                await close(inner)
-
-        response.stream = Whole()
+        if isinstance(response.stream, httpx2.AsyncByteStream):
+            response.stream = _whole()(response.stream, self)
 
     async def close(self, stream: "httpx2.AsyncByteStream") -> None:
         """Close it; who is cancelled meanwhile goes at once, and the closing goes on."""
@@ -48,3 +37,24 @@ class Closings:
     async def finish(self) -> None:
         """Wait for what is under way; what fails to close is gone."""
         await asyncio.gather(*self._ends, return_exceptions=True)
+
+
+@cache
+def _whole() -> "Callable[[httpx2.AsyncByteStream, Closings], httpx2.AsyncByteStream]":
+    """A stream whose closing is the end of an answer. One class for all: a class is never free of cycles, and one for
+    each response would keep its request in memory until these are looked for."""
+    import httpx2
+
+    class Whole(httpx2.AsyncByteStream):
+        def __init__(self, inner: httpx2.AsyncByteStream, closings: Closings) -> None:
+            self._inner = inner
+            self._closings = closings
+
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            async for chunk in self._inner:
+                yield chunk
+
+        async def aclose(self) -> None:
+            await self._closings.close(self._inner)
+
+    return Whole

@@ -1,6 +1,8 @@
 """Connections are closed whole, whoever is stopped meanwhile."""
 
 import asyncio
+import gc
+import weakref
 from collections.abc import AsyncIterator
 
 import httpx2
@@ -63,3 +65,18 @@ async def test_what_fails_to_close_is_told_to_who_waits_and_to_nobody_else() -> 
     stopped.cancel()
     await asyncio.gather(stopped, return_exceptions=True)
     await closings.finish()
+
+
+async def test_a_response_that_was_closed_is_gone_at_once_with_all_that_it_held() -> None:
+    closings, pool = Closings(), Pool(2)
+    gc.disable()
+    try:
+        response = await hooked(closings, pool)
+        await response.aclose()
+        await closings.finish()
+        held = weakref.ref(pool)
+        del pool, response
+        await asyncio.sleep(0)
+        assert held() is None
+    finally:
+        gc.enable()
