@@ -166,11 +166,6 @@ def unread_since(history: History, at: Seq) -> str:
     return ", and ".join(told)
 
 
-def own_rewinds(history: History) -> list[Entry]:
-    """The rewinds of this agent, oldest first: each is undone by going back to the entry before it."""
-    return [entry for entry in history.entries.own if isinstance(entry.body, Rewind)]
-
-
 def line(history: History) -> list[Entry]:
     """The agent's own entries that lead to where the head stands, oldest first: without what rewinds left behind."""
     return standing(history.entries.own, history.first_seq)

@@ -11,7 +11,6 @@ from itertools import pairwise
 from typing import Literal
 
 from forkcli.core import entries as e
-from forkcli.core.history import History
 from forkcli.core.ids import CallId, Seq
 
 # Tools that change no file of the project by themselves. What comes of forks is told by `merge` entries, what a rewind
@@ -181,12 +180,6 @@ class Timeline:
         if body.restore == "before":
             self._deed(seq)
             self.torn = self.marks[-1] if known else None
-
-
-def tree_at(history: History, seq: Seq) -> str | None:
-    """The snapshot of the files as they were at entry `seq`; None if it is not known."""
-    mark = Timeline.of(history.entries).at(seq)
-    return mark.tree if mark is not None else None
 
 
 def told_changes(entries: Iterable[e.Entry], since: Seq) -> tuple[str, ...]:

@@ -7,7 +7,6 @@ missing; unknown fields are ignored. It never touches a file. Invariant: `decode
 
 import json
 import re
-from dataclasses import MISSING
 from typing import Any
 from zlib import crc32
 
@@ -15,7 +14,7 @@ from forkcli.core.entries import BODY_TYPES, HISTORY_VERSION, Agent, Body, Entry
 from forkcli.core.ids import Seq
 from forkcli.core.messages import dump
 from forkcli.errors import ForkError, Kind
-from forkcli.store.shapes import WrongShapeError, fields_of, from_json, to_json
+from forkcli.store.shapes import WrongShapeError, from_json, to_json
 
 _TYPES: dict[str, type[Body]] = {cls.TYPE: cls for cls in BODY_TYPES}
 _SEAL = re.compile(rb',"crc32":"([0-9a-f]{8})"\}\Z')
@@ -91,8 +90,3 @@ def _check_version(version: Any) -> None:
             f"this history has format {version}, and this fork reads formats up to {HISTORY_VERSION}",
             "a newer version of fork wrote it: upgrade with `pip install --upgrade forkcli`",
         )
-
-
-def required_fields(body_type: type[Body]) -> tuple[str, ...]:
-    """Names of the fields that every line of this type has."""
-    return tuple(field.name for field in fields_of(body_type) if field.default is MISSING)

@@ -10,14 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from forkcli.core.entries import ToolFacts
-from forkcli.core.messages import Block, Json, text_block
+from forkcli.core.messages import Json, text_block
 from forkcli.engine.ports import Command, CommandEnd, ToolEnv, ToolOutcome
 from forkcli.errors import ForkError, Kind
+from forkcli.tools.builtin import Builtin
 from forkcli.tools.hints import exit_note, sandbox_hint
 from forkcli.tools.output import Shown, shown
 from forkcli.tools.permit import Permit, permit
 from forkcli.tools.plain import is_binary, plain
-from forkcli.tools.schema import checked, tool_schema
+from forkcli.tools.schema import tool_schema
 
 FIRST_LOOK_S = 0.3  # how long a background job is watched before the call returns
 FIRST_LOOK_CHARS = 4000
@@ -39,24 +40,12 @@ def bash_tool() -> "Bash":
 
 
 @dataclass(frozen=True, slots=True)
-class Bash:
+class Bash(Builtin):
     """Fills the `Tool` port."""
-
-    schema: Block
-
-    @property
-    def name(self) -> str:
-        """`bash`."""
-        return "bash"
-
-    def only_reads(self, args: Json) -> bool:
-        """Never: what a command does is not known before it has run."""
-        del args
-        return False
 
     def check(self, args: Json) -> Json:
         """The input with its defaults; exactly one of `command` and `stop` (an empty string is none)."""
-        given = checked(self.schema, args)
+        given = Builtin.check(self, args)
         for key in ("command", "stop", "why"):
             if not given.get(key, "").strip():
                 given.pop(key, None)

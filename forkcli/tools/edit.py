@@ -7,16 +7,17 @@ import asyncio
 from dataclasses import dataclass
 
 from forkcli.core.entries import ToolFacts
-from forkcli.core.messages import Block, Json, text_block
+from forkcli.core.messages import Json, text_block
 from forkcli.engine.ports import ToolEnv, ToolOutcome
 from forkcli.errors import ForkError
+from forkcli.tools.builtin import Builtin
 from forkcli.tools.diffs import unified
 from forkcli.tools.filetypes import binary_kind
 from forkcli.tools.nearest import numbered, why_not_found
 from forkcli.tools.output import size
 from forkcli.tools.paths import existing_file, may_write
 from forkcli.tools.replace import Span, replaced, spans_of
-from forkcli.tools.schema import checked, tool_schema
+from forkcli.tools.schema import tool_schema
 from forkcli.tools.write import encoded
 
 MAX_FILE = 10 << 20  # bytes
@@ -39,24 +40,8 @@ def edit_tool() -> "Edit":
 
 
 @dataclass(frozen=True, slots=True)
-class Edit:
+class Edit(Builtin):
     """Fills the `Tool` port."""
-
-    schema: Block
-
-    @property
-    def name(self) -> str:
-        """`edit`."""
-        return "edit"
-
-    def only_reads(self, args: Json) -> bool:
-        """Never."""
-        del args
-        return False
-
-    def check(self, args: Json) -> Json:
-        """The input with its defaults."""
-        return checked(self.schema, args)
 
     async def run(self, args: Json, env: ToolEnv) -> ToolOutcome:
         """Replace, and show the changed lines."""

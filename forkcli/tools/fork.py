@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from forkcli.core.messages import Block, Json
+from forkcli.core.messages import Json
 from forkcli.engine.ports import ForkOrder, Task, ToolEnv
 from forkcli.errors import ForkError
-from forkcli.tools.schema import checked, tool_schema
+from forkcli.tools.builtin import Builtin
+from forkcli.tools.schema import tool_schema
 
 MOST_TASKS = 32  # of one call
 
@@ -33,24 +34,12 @@ def fork_tool() -> "Fork":
 
 
 @dataclass(frozen=True, slots=True)
-class Fork:
+class Fork(Builtin):
     """Fills the `Tool` port."""
-
-    schema: Block
-
-    @property
-    def name(self) -> str:
-        """`fork`."""
-        return "fork"
-
-    def only_reads(self, args: Json) -> bool:
-        """Never: it starts agents."""
-        del args
-        return False
 
     def check(self, args: Json) -> Json:
         """The input with its defaults; every task says something."""
-        given = checked(self.schema, args)
+        given = Builtin.check(self, args)
         checked_tasks(given["tasks"])
         return given
 

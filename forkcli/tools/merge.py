@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 
 from forkcli.core.entries import ToolFacts
-from forkcli.core.messages import Block, Json, text_block
+from forkcli.core.messages import Json, text_block
 from forkcli.core.reports import files_of
 from forkcli.engine.ports import ToolEnv, ToolOutcome
+from forkcli.tools.builtin import Builtin
 from forkcli.tools.paths import may_write
-from forkcli.tools.schema import checked, tool_schema
+from forkcli.tools.schema import tool_schema
 
 PROPERTIES: Json = {"agent": {"type": "string"}}
 
@@ -18,24 +19,8 @@ def merge_tool() -> "Merge":
 
 
 @dataclass(frozen=True, slots=True)
-class Merge:
+class Merge(Builtin):
     """Fills the `Tool` port."""
-
-    schema: Block
-
-    @property
-    def name(self) -> str:
-        """`merge`."""
-        return "merge"
-
-    def only_reads(self, args: Json) -> bool:
-        """Never."""
-        del args
-        return False
-
-    def check(self, args: Json) -> Json:
-        """The input."""
-        return checked(self.schema, args)
 
     async def run(self, args: Json, env: ToolEnv) -> ToolOutcome:
         """Merge, and say what became of the files. A conflict is an error that names the paths."""

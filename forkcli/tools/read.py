@@ -6,15 +6,16 @@ It changes nothing, and refuses what cannot be read as text by saying what it is
 import asyncio
 from dataclasses import dataclass
 
-from forkcli.core.messages import Block, Json, text_block
+from forkcli.core.messages import Json, text_block
 from forkcli.engine.ports import FileStat, ToolEnv, ToolOutcome
 from forkcli.errors import ForkError
+from forkcli.tools.builtin import Builtin
 from forkcli.tools.filetypes import SNIFFED, binary_kind, image_kind
 from forkcli.tools.image import MAX_FILE, image_block
 from forkcli.tools.output import size
 from forkcli.tools.paths import check_path, missing
 from forkcli.tools.scan import COUNTED_BYTES, Lines, lines_of
-from forkcli.tools.schema import checked, tool_schema
+from forkcli.tools.schema import tool_schema
 
 MAX_NAMES = 1000  # of a directory
 
@@ -31,24 +32,13 @@ def read_tool() -> "Read":
 
 
 @dataclass(frozen=True, slots=True)
-class Read:
+class Read(Builtin):
     """Fills the `Tool` port."""
-
-    schema: Block
-
-    @property
-    def name(self) -> str:
-        """`read`."""
-        return "read"
 
     def only_reads(self, args: Json) -> bool:
         """Always."""
         del args
         return True
-
-    def check(self, args: Json) -> Json:
-        """The input with its defaults."""
-        return checked(self.schema, args)
 
     async def run(self, args: Json, env: ToolEnv) -> ToolOutcome:
         """Show what lies at `path`."""

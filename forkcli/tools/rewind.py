@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 
-from forkcli.core.messages import Block, Json
+from forkcli.core.messages import Json
 from forkcli.engine.ports import RewindOrder, ToolEnv
 from forkcli.errors import ForkError
-from forkcli.tools.schema import checked, tool_schema
+from forkcli.tools.builtin import Builtin
+from forkcli.tools.schema import tool_schema
 
 PROPERTIES: Json = {
     "to": {"type": "integer", "minimum": 1},
@@ -20,24 +21,12 @@ def rewind_tool() -> "Rewind":
 
 
 @dataclass(frozen=True, slots=True)
-class Rewind:
+class Rewind(Builtin):
     """Fills the `Tool` port."""
-
-    schema: Block
-
-    @property
-    def name(self) -> str:
-        """`rewind`."""
-        return "rewind"
-
-    def only_reads(self, args: Json) -> bool:
-        """Never: it takes the head away from what other calls bring."""
-        del args
-        return False
 
     def check(self, args: Json) -> Json:
         """The input with its defaults; the report says something."""
-        given = checked(self.schema, args)
+        given = Builtin.check(self, args)
         if not given["report"].strip():
             raise ForkError(
                 "`report` is empty",

@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 
-from forkcli.core.messages import Block, Json, text_block
+from forkcli.core.messages import Json, text_block
 from forkcli.engine.ports import ToolEnv, ToolOutcome
 from forkcli.errors import ForkError
-from forkcli.tools.schema import checked, tool_schema
+from forkcli.tools.builtin import Builtin
+from forkcli.tools.schema import tool_schema
 
 MOST_BYTES = 64 * 1024  # of one message; the receiver's context gets the head and the tail of a long one
 
@@ -22,15 +23,8 @@ def send_tool() -> "Send":
 
 
 @dataclass(frozen=True, slots=True)
-class Send:
+class Send(Builtin):
     """Fills the `Tool` port."""
-
-    schema: Block
-
-    @property
-    def name(self) -> str:
-        """`send`."""
-        return "send"
 
     def only_reads(self, args: Json) -> bool:
         """A question changes nothing, so several may be asked at once."""
@@ -38,7 +32,7 @@ class Send:
 
     def check(self, args: Json) -> Json:
         """The input with its defaults; the text says something, and is no file."""
-        given = checked(self.schema, args)
+        given = Builtin.check(self, args)
         if not given["text"].strip():
             raise ForkError("`text` is empty", "say what the other should know or answer")
         size = len(given["text"].encode(errors="replace"))

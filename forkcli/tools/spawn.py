@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 
-from forkcli.core.messages import Block, Json
+from forkcli.core.messages import Json
 from forkcli.engine.ports import SpawnOrder, ToolEnv
 from forkcli.errors import ForkError
+from forkcli.tools.builtin import Builtin
 from forkcli.tools.fork import TASK, checked_tasks, tasks_of
-from forkcli.tools.schema import checked, tool_schema
+from forkcli.tools.schema import tool_schema
 
 MOST_BYTES = 64 * 1024  # of a brief: what is longer belongs into a file
 MODES = ("fork", "self", "none")
@@ -26,24 +27,12 @@ def spawn_tool() -> "Spawn":
 
 
 @dataclass(frozen=True, slots=True)
-class Spawn:
+class Spawn(Builtin):
     """Fills the `Tool` port."""
-
-    schema: Block
-
-    @property
-    def name(self) -> str:
-        """`spawn`."""
-        return "spawn"
-
-    def only_reads(self, args: Json) -> bool:
-        """Never: it starts agents."""
-        del args
-        return False
 
     def check(self, args: Json) -> Json:
         """The input with its defaults; brief and tasks say something."""
-        given = checked(self.schema, args)
+        given = Builtin.check(self, args)
         if not given["brief"].strip():
             raise ForkError("`brief` is empty", "say what the new agent cannot read in the project: it knows nothing")
         size = len(given["brief"].encode(errors="replace"))

@@ -8,13 +8,14 @@ import asyncio
 from dataclasses import dataclass
 
 from forkcli.core.entries import ToolFacts
-from forkcli.core.messages import Block, Json, text_block
+from forkcli.core.messages import Json, text_block
 from forkcli.engine.ports import FileStat, ToolEnv, ToolOutcome
 from forkcli.errors import ForkError
+from forkcli.tools.builtin import Builtin
 from forkcli.tools.diffs import unified
 from forkcli.tools.output import size
 from forkcli.tools.paths import check_path, may_write
-from forkcli.tools.schema import checked, tool_schema
+from forkcli.tools.schema import tool_schema
 
 MAX_COMPARED = 4 << 20  # bytes of the old file, up to which a diff is made
 
@@ -27,24 +28,8 @@ def write_tool() -> "Write":
 
 
 @dataclass(frozen=True, slots=True)
-class Write:
+class Write(Builtin):
     """Fills the `Tool` port."""
-
-    schema: Block
-
-    @property
-    def name(self) -> str:
-        """`write`."""
-        return "write"
-
-    def only_reads(self, args: Json) -> bool:
-        """Never."""
-        del args
-        return False
-
-    def check(self, args: Json) -> Json:
-        """The input; `content` may be empty but has to be there."""
-        return checked(self.schema, args)
 
     async def run(self, args: Json, env: ToolEnv) -> ToolOutcome:
         """Write, and say whether the file is new and how large it is."""

@@ -7,14 +7,14 @@ from rich.text import Text
 from forkcli.ui.board import Seen, board_lines
 from forkcli.ui.fleetview import Board, BoardView
 from forkcli.ui.look import Look
-from forkcli.ui.panel import LEAVE, MOVES, NO_KEYS, moved
+from forkcli.ui.panel import LEAVE, MOVES, NO_KEYS, AskedFor, moved
 
 LOOK_S = 0.4  # between two looks at the session
 DEEDS = {"c-m": "go", "s": "stop", "d": "diff"}
 _STEPS = MOVES | {"k": -1, "j": 1}
 
 
-class BoardPanel:
+class BoardPanel(AskedFor):
     """`deed` is the slash command that a key asked for, for the chosen agent; None when the board was left."""
 
     def __init__(self, board: Board, doing: Callable[[str], str], look: Look, clock: Callable[[], float]) -> None:
@@ -30,19 +30,6 @@ class BoardPanel:
         )
         self.deed: str | None = None
         self.done = False
-
-    @property
-    def armed(self) -> bool:
-        """Always: the user has asked for it."""
-        return True
-
-    @property
-    def hush_s(self) -> float:
-        """None."""
-        return 0.0
-
-    def disturb(self) -> None:
-        """Nothing to wait for."""
 
     def again(self, note: str = "") -> None:
         """Open it again after a deed, with a word on what came of it."""

@@ -3,12 +3,12 @@
 from rich.text import Text
 
 from forkcli.ui.look import FAINT, STRONG, USER, Look
-from forkcli.ui.panel import LEAVE, MOVES, NO_KEYS, clipped, moved, window
+from forkcli.ui.panel import LEAVE, MOVES, NO_KEYS, AskedFor, clipped, moved, window
 from forkcli.ui.ports import Choice
 from forkcli.ui.sanitize import one_line
 
 
-class Picker:
+class Picker(AskedFor):
     """The panel for a Choice; `picked` is the key, or None when it was left."""
 
     def __init__(self, choice: Choice, look: Look) -> None:
@@ -19,19 +19,6 @@ class Picker:
         self._index = keys.index(choice.current) if choice.current in keys else 0
         self.done = not choice.items
         self.picked: str | None = None
-
-    @property
-    def armed(self) -> bool:
-        """Always: the user has asked for the list."""
-        return True
-
-    @property
-    def hush_s(self) -> float:
-        """None: nothing is typed ahead of a choice by mistake."""
-        return 0.0
-
-    def disturb(self) -> None:
-        """Nothing to wait for."""
 
     def key(self, name: str) -> None:
         """Move, narrow, pick or leave."""

@@ -5,8 +5,7 @@ control segment passes. Invariant: the only escape sequences in `ansi()` are the
 """
 
 import io
-from collections.abc import Iterable, Mapping
-from typing import TextIO
+from collections.abc import Iterable
 
 from rich.color import Color, ColorSystem, ColorType
 from rich.console import Console, RenderableType
@@ -14,7 +13,7 @@ from rich.segment import Segment
 from rich.style import Style
 from rich.theme import Theme
 
-from forkcli.ui.look import Colours, look_of
+from forkcli.ui.look import Colours
 from forkcli.ui.sanitize import sanitize
 
 Line = list[Segment]
@@ -43,23 +42,6 @@ _THEME = Theme(
     }
 )
 _JOINED = str.maketrans("", "", "\u200c\u200d\ufe0e\ufe0f")  # terminals disagree on the width of what these join
-
-
-def make_console(stream: TextIO, env: Mapping[str, str], width: int | None = None) -> Console:
-    """A rich Console on a stream, with no markup, no highlighting and no emoji codes in anything printed with it."""
-    colours = look_of(env, getattr(stream, "encoding", None)).colours
-    tty = stream.isatty()
-    return Console(
-        file=stream,
-        width=width,
-        force_terminal=tty and colours != "none",
-        color_system="standard" if tty and colours == "standard" else None,
-        no_color=colours != "standard",
-        markup=False,
-        highlight=False,
-        emoji=False,
-        legacy_windows=False,
-    )
 
 
 class Paper:

@@ -55,6 +55,23 @@ def folded(text: str, width: int, style: str) -> list[Text]:
     return [Text(f"  {row.strip()}", style) for row in rows]
 
 
+class AskedFor:
+    """What panels share that the user has asked for: keys are for them at once, and nothing is typed by mistake."""
+
+    @property
+    def armed(self) -> bool:
+        """Always."""
+        return True
+
+    @property
+    def hush_s(self) -> float:
+        """None."""
+        return 0.0
+
+    def disturb(self) -> None:
+        """Nothing to wait for."""
+
+
 class Panel(Protocol):
     """Something that is shown above the status line and takes the keys."""
 

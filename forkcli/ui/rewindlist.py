@@ -12,7 +12,7 @@ from rich.text import Text
 from forkcli.core.ids import Seq
 from forkcli.ui.figures import count, local_time, share
 from forkcli.ui.look import FAINT, STRONG, USER, WARN, Look
-from forkcli.ui.panel import LEAVE, MOVES, NO_KEYS, clipped, moved, window
+from forkcli.ui.panel import LEAVE, MOVES, NO_KEYS, AskedFor, clipped, moved, window
 from forkcli.ui.rewindable import RewindRow, StepRow
 from forkcli.ui.sanitize import one_line
 
@@ -34,7 +34,7 @@ class _Line:
         return self.step.to if self.step else self.row.to
 
 
-class RewindList:
+class RewindList(AskedFor):
     """The panel; `picked` is where to go back to, None when it was left."""
 
     def __init__(self, rows: Sequence[RewindRow], look: Look, now: datetime) -> None:
@@ -48,19 +48,6 @@ class RewindList:
         self._index = max((at for at, row in enumerate(rows) if not row.undo), default=max(0, len(rows) - 1))
         self.done = not rows
         self.picked: Seq | None = None
-
-    @property
-    def armed(self) -> bool:
-        """Always: the user has asked for the list."""
-        return True
-
-    @property
-    def hush_s(self) -> float:
-        """None."""
-        return 0.0
-
-    def disturb(self) -> None:
-        """Nothing to wait for."""
 
     def again(self) -> None:
         """As it was before something was picked."""

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from forkcli.ui.figures import count
 from forkcli.ui.look import BAD, FAINT, GOOD, STRONG, USER, WARN, Look
-from forkcli.ui.panel import LEAVE, MOVES, NO_KEYS, clipped, folded, moved
+from forkcli.ui.panel import LEAVE, MOVES, NO_KEYS, AskedFor, clipped, folded, moved
 from forkcli.ui.rewindable import Children, OnEdit, PlannedFile, RewindOrder, RewindPlan
 from forkcli.ui.sanitize import one_line
 
@@ -32,7 +32,7 @@ class _Option:
     order: RewindOrder
 
 
-class PlanPanel:
+class PlanPanel(AskedFor):
     """The panel; `order` is what was decided, None when it was left."""
 
     def __init__(self, plan: RewindPlan, look: Look) -> None:
@@ -44,19 +44,6 @@ class PlanPanel:
         self.done = False
         self.left = False  # for good: not back to the list
         self.order: RewindOrder | None = None
-
-    @property
-    def armed(self) -> bool:
-        """Always: the user has asked for it."""
-        return True
-
-    @property
-    def hush_s(self) -> float:
-        """None."""
-        return 0.0
-
-    def disturb(self) -> None:
-        """Nothing to wait for."""
 
     def key(self, name: str) -> None:
         """Move, pick, or go a choice back; before the first one, leave."""

@@ -8,7 +8,6 @@ Invariant: a descriptor that is returned refers to something that lay beneath th
 import ctypes
 import errno
 import os
-import stat
 import struct
 import sys
 from contextlib import suppress
@@ -158,8 +157,3 @@ def make_directories(base: int, path: str) -> int:
 def _make(directory: int, name: str) -> None:
     with suppress(FileExistsError):  # a directory, or a link to one: opening it tells
         os.mkdir(name, dir_fd=directory)
-
-
-def is_directory(fd: int) -> bool:
-    """Whether an open descriptor is a directory."""
-    return stat.S_ISDIR(os.fstat(fd).st_mode)

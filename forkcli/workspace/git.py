@@ -8,31 +8,19 @@ executed, and no call outlives its time.
 import asyncio
 import os
 import time
-from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from forkcli.errors import ForkError
 from forkcli.workspace.environment import find_program
 from forkcli.workspace.gitdirs import GitPlaces, git_places, read_head
-from forkcli.workspace.gitrun import ENVIRONMENT, FIXED, GitResult, checked, complaint, execute
+from forkcli.workspace.gitrun import ENVIRONMENT, FIXED, GitResult, checked, execute
 from forkcli.workspace.untracked import as_diff
 
-STATE_S = 2.0
 DIFF_S = 10.0
 _MOST_BYTES = 4 * 1024 * 1024
 _MOST_NAMES = 1000
 _MOST_DRIVERS = 200
-
-
-@dataclass(frozen=True, slots=True)
-class GitState:
-    """How the work tree stands. The lists hold paths relative to the root, at most 1,000 each; `note` is for people."""
-
-    branch: str | None = None
-    head: str | None = None
-    changed: tuple[str, ...] = ()
-    untracked: tuple[str, ...] = ()
-    note: str = ""
 
 
 def quick_state(root: Path) -> str:
@@ -47,33 +35,13 @@ def quick_state(root: Path) -> str:
     return f"{where}, {head.short}" if head.commit else f"{where}, no commit yet"
 
 
-async def git_state(root: Path) -> GitState:
-    """Branch, commit and changed files, within two seconds. Never raises: what went wrong is in `note`."""
-    return await asyncio.to_thread(_state, root)
-
-
-async def diff(root: Path) -> str:
+async def diff(root: Path, timeout_s: float = DIFF_S) -> str:
     """The work tree against the last commit as a unified diff, small untracked files too, then the names of all these.
 
-    Empty when nothing differs. Raises ForkError where there is no git, or it fails.
+    Empty when nothing differs. No call of git may take longer than `timeout_s`. Raises ForkError where there is no git,
+    or it fails.
     """
-    return await asyncio.to_thread(_diff, root)
-
-
-def _state(root: Path) -> GitState:
-    places = git_places(root)
-    if places is None:
-        return GitState(note="not a git repository")
-    head = read_head(root)
-    state = GitState(head.branch if head else None, head.commit if head else None, note=_ownership(root, places))
-    try:
-        found = _git(root, places, STATE_S, *_STATUS)
-    except ForkError as error:
-        return GitState(state.branch, state.head, note=error.sentence)
-    if found.code != 0 and not found.cut:
-        return GitState(state.branch, state.head, note=complaint(found))
-    changed, untracked = _parse_status(found.out)
-    return GitState(state.branch, state.head, changed, untracked, state.note)
+    return await asyncio.to_thread(_diff, root, timeout_s)
 
 
 _STATUS = (
@@ -88,48 +56,34 @@ _STATUS = (
 )
 
 
-def _parse_status(out: bytes) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    changed: list[str] = []
-    untracked: list[str] = []
-    for entry in out.split(b"\0"):
-        if len(entry) > 3:
-            (untracked if entry.startswith(b"??") else changed).append(os.fsdecode(entry[3:]))
-    return tuple(changed[:_MOST_NAMES]), tuple(untracked[:_MOST_NAMES])
+def _untracked(status: bytes) -> tuple[str, ...]:
+    """Names in the output of `git status` that git does not track, at most 1,000."""
+    names = (os.fsdecode(entry[3:]) for entry in status.split(b"\0") if entry.startswith(b"?? "))
+    return tuple(islice(names, _MOST_NAMES))
 
 
-def _diff(root: Path) -> str:
+def _diff(root: Path, timeout_s: float) -> str:
     places = git_places(root)
     if places is None:
         raise ForkError(
             f"{root} is not a git repository, so there is no commit to compare with", "git init makes it one"
         )
-    base = "HEAD" if _git(root, places, DIFF_S, "rev-parse", "--verify", "-q", "HEAD^{commit}").code == 0 else None
+    base = "HEAD" if _git(root, places, timeout_s, "rev-parse", "--verify", "-q", "HEAD^{commit}").code == 0 else None
     if base is None:  # the tree of no files, whatever the repository's kind of hash
-        base = checked(_git(root, places, DIFF_S, "hash-object", "-t", "tree", "/dev/null")).decode("ascii").strip()
+        base = checked(_git(root, places, timeout_s, "hash-object", "-t", "tree", "/dev/null")).decode("ascii").strip()
     options = ("--no-ext-diff", "--no-textconv", "--ignore-submodules=all", "--no-color", "--find-renames")
     prefixes = ("--src-prefix=a/", "--dst-prefix=b/", "--no-relative", "--unified=3")
-    made = _git(root, places, DIFF_S, "diff", *options, *prefixes, base, "--")
+    made = _git(root, places, timeout_s, "diff", *options, *prefixes, base, "--")
     text = checked(made).decode("utf-8", "replace")
     if made.cut:
         text += f"\n[cut after {_MOST_BYTES // 1024 // 1024} MiB]\n"
-    _, untracked = _parse_status(checked(_git(root, places, DIFF_S, *_STATUS)))
+    untracked = _untracked(checked(_git(root, places, timeout_s, *_STATUS)))
     if untracked:
-        listed = _git(root, places, DIFF_S, "ls-files", "--others", "--exclude-standard", "-z")
+        listed = _git(root, places, timeout_s, "ls-files", "--others", "--exclude-standard", "-z")
         text += as_diff(root, (os.fsdecode(name) for name in checked(listed).split(b"\0") if name))
         lines = ["", "Untracked files:"] if text else ["Untracked files:"]
         text += "\n".join([*lines, *(f"  {name}" for name in untracked)]) + "\n"
     return text
-
-
-def _ownership(root: Path, places: GitPlaces) -> str:
-    try:
-        owner = places.git_dir.stat().st_uid
-    except OSError:
-        return ""
-    allowed = {os.geteuid(), int(os.environ.get("SUDO_UID", "-1")) if os.environ.get("SUDO_UID", "").isdigit() else -1}
-    if owner in allowed:
-        return ""
-    return f"another user owns this repository; git refuses it until: git config --global --add safe.directory {root}"
 
 
 def _git(root: Path, places: GitPlaces, timeout_s: float, *arguments: str) -> GitResult:

@@ -19,9 +19,10 @@ from forkcli.core.entries import (
     ToolResult,
     ToolStart,
 )
+from forkcli.core.history import History
 from forkcli.core.ids import AgentId, CallId, Seq
 from forkcli.core.messages import text_block
-from forkcli.core.timeline import Timeline, told_changes, tree_at
+from forkcli.core.timeline import Timeline, told_changes
 
 
 def start(name: str = "bash", call: str = "c1") -> ToolStart:
@@ -39,6 +40,11 @@ def shot(of: int, tree: str, restore: Literal["", "before", "after"] = "") -> Sn
 def line(*bodies: Body) -> Timeline:
     """The timeline of these bodies, the first of which is entry 2."""
     return Timeline.of(entries(bodies))
+
+
+def tree_at(past: History, seq: Seq) -> str | None:
+    mark = Timeline.of(past.entries).at(seq)
+    return mark.tree if mark is not None else None
 
 
 def yours(timeline: Timeline, seq: int) -> list[tuple[str, str]]:

@@ -13,7 +13,7 @@ from store_help import line_1, lines_of, turn
 from forkcli.core import entries as e
 from forkcli.core.messages import text_block
 from forkcli.errors import ForkError, Kind
-from forkcli.store.codec import DamagedLineError, decode, encode, required_fields
+from forkcli.store.codec import DamagedLineError, decode, encode
 from forkcli.store.shapes import WrongShapeError, fields_of, from_json
 
 
@@ -220,7 +220,6 @@ def test_fields_at_their_default_take_no_room() -> None:
     line = lines_of([e.Assistant((), "end_turn", e.Usage(), "m")])[0]
 
     assert set(json.loads(line)) == {"seq", "at", "type", "content", "stop_reason", "usage", "model", "crc32"}
-    assert required_fields(e.Assistant) == ("content", "stop_reason", "usage", "model")
 
 
 def test_what_json_cannot_hold_is_an_error_of_storage() -> None:
