@@ -210,7 +210,7 @@ def review_of(slashes: Sequence[Slash]) -> Slash:
 async def test_in_the_repl_a_review_can_be_asked_for_with_a_perspective(project: Path) -> None:
     replies = [reply(WRITE), reply("made it"), reply(FAULT), reply("I see"), reply("approve")]
     async with driver_in(project, *replies) as driver:
-        with pytest.raises(Exception, match="nothing has been done yet"):
+        with pytest.raises(Exception, match="no session is open yet"):
             await review_of(slashes_for(driver)).run("")
         await driver.turn("write")
         assert await review_of(slashes_for(driver)).run("spelling") is None
