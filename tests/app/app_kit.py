@@ -169,6 +169,18 @@ class Desk:
         code = running.wait(timeout_s)
         return Ended(code, running.stdout, running.stderr)
 
+    def go_on_until_done(self, die_writing: tuple[int, float], runs: int = 40) -> None:
+        """`fork -c -p` again and again, each run killed at a write, until one ends or finds nothing left to do.
+
+        The second happens where a run was killed after it had recorded its end and before it could say so.
+        """
+        for _ in range(runs):
+            ended = self.run("-c", "-p", die_writing=die_writing)
+            if ended.code == 0 or "no unfinished turn" in ended.stderr:
+                return
+            assert ended.code == -signal.SIGKILL, ended.stderr
+        raise AssertionError(f"it did not end in {runs} runs")
+
     # --- what a session leaves ------------------------------------------------------------------------------------
 
     @property

@@ -84,11 +84,7 @@ def test_a_spawn_killed_after_any_record_or_in_it_is_finished_by_the_next_run(
 def test_a_spawn_killed_again_and_again_comes_to_its_end(desk: Desk, serve: Serve) -> None:
     server = serve(script(2))
     desk.run("-p", "spawn", die_writing=(7, 1))
-    for _ in range(40):
-        if desk.run("-c", "-p", die_writing=(6, 1)).code == 0:
-            break
-    else:
-        raise AssertionError("it never ended")
+    desk.go_on_until_done((6, 1))
     assert server.refusals == []
     finished(desk, 2)
 
