@@ -90,6 +90,8 @@ class Answering:
             if asker is not None:
                 await turn.enter_async_context(self.pairs.setdefault((by, name), asyncio.Lock()))
             asked = await self._history(name)
+            if not asked.was_asked:
+                raise ForkError(f"{name} has been asked nothing yet, so it knows nothing", "Ask someone else.")
             found = standing(asked, by, call)
             if found.order is not None and found.answer is not None:
                 return found.order.agent, found.answer

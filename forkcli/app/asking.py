@@ -29,7 +29,7 @@ def prompt_entry(
     """
     if text is None and (kept is None or not kept.head.strip()):
         raise ForkError("there is no prompt: standard input is empty", kind=Kind.USAGE)
-    first = not any(isinstance(entry.body, Prompt) for entry in session.agent.history.entries)
+    first = not session.agent.history.was_asked
     if not first:
         _tell_who_is_there(session, source)
     else:

@@ -17,7 +17,7 @@ from forkcli.app.session import Session, new_session
 from forkcli.config import Settings
 from forkcli.core.budget import share
 from forkcli.core.check_entries import Checks
-from forkcli.core.entries import RAN, Assistant, Body, Entry, Notice, Prompt
+from forkcli.core.entries import RAN, Assistant, Body, Entry, Notice
 from forkcli.core.history import History
 from forkcli.core.ids import MAIN, SessionId
 from forkcli.engine.agent import Stop
@@ -170,7 +170,7 @@ class ReplDriver:
         session, self.session = self.session, None
         if session is None:
             return
-        self.left = session.id if _asked(session) else None
+        self.left = session.id if session.agent.history.was_asked else None
         task = session.agent.task
         if task is not None:
             session.agent.halt(Stop("signal", reason))
@@ -198,6 +198,13 @@ class ReplDriver:
         return self.session.agent.history if self.session else History()
 
 
+def session_of(driver: ReplDriver) -> Session:
+    """The open session. Raises ForkError where there is none yet."""
+    if driver.session is None:
+        raise ForkError("no session is open yet", "it begins with your first prompt")
+    return driver.session
+
+
 async def _ended(running: RunningCommand) -> CommandEnd:
     """The end of a command, also when the waiting for it is cancelled: then it is killed."""
     waiting = asyncio.ensure_future(running.wait())
@@ -206,10 +213,6 @@ async def _ended(running: RunningCommand) -> CommandEnd:
     except asyncio.CancelledError:
         running.kill()
         return await waiting
-
-
-def _asked(session: Session) -> bool:
-    return any(isinstance(entry.body, Prompt) for entry in session.agent.history.entries)
 
 
 def _kept(end: CommandEnd, shown: str, spool: Path) -> Kept:

@@ -6,10 +6,10 @@ from dataclasses import replace
 from forkcli import __version__
 from forkcli.app import slashes_back
 from forkcli.app.board import LiveBoard
-from forkcli.app.driver import ReplDriver
+from forkcli.app.driver import ReplDriver, session_of
 from forkcli.app.family import fork_conversation, fork_task, go, stop_agent
 from forkcli.app.initiating import accept, propose
-from forkcli.app.session import Session, resume_session
+from forkcli.app.session import resume_session
 from forkcli.app.spawning import spawn
 from forkcli.app.talking import ask, tell
 from forkcli.commands.context import context_fill
@@ -218,8 +218,10 @@ async def _review(driver: ReplDriver, rest: str) -> Shown | None:
 
 async def _init(driver: ReplDriver, rest: str) -> Shown:
     """Draft an AGENTS.md, then ask: the answer comes back as `rest`."""
-    session = await driver.open()
     draft, driver.draft = driver.draft, None
+    if rest and (draft is None or rest not in {"write", "leave"}):
+        raise ForkError("`/init` takes no words", "a prompt can say what AGENTS.md should hold", kind=Kind.USAGE)
+    session = await driver.open()
     if rest == "write" and draft is not None:
         accept(session.around.workspace, draft)
         return Lines("AGENTS.md is written.")
@@ -245,7 +247,12 @@ async def _new(driver: ReplDriver, _rest: str) -> Shown:
 
 
 async def _fork(driver: ReplDriver, rest: str) -> Shown:
-    session = await driver.open()
+    session = session_of(driver)
+    if not driver.history.was_asked:
+        raise ForkError(
+            f"{session.agent.id} has been asked nothing yet, so there is nothing that a fork would know",
+            "`/spawn TASK` starts an agent that needs no past",
+        )
     if rest:
         name = await fork_task(session, rest)
         return Lines(f"{name} works on it; its report comes to {session.agent.id}. /go {name} moves there.")
@@ -289,13 +296,6 @@ async def _tree(driver: ReplDriver, _rest: str) -> Shown:
 def agents_of(driver: ReplDriver) -> TreeView:
     """The agents of the open session."""
     return session_tree(driver.around.settings.project, session_of(driver).id)
-
-
-def session_of(driver: ReplDriver) -> Session:
-    """The open session. Raises ForkError where there is none yet."""
-    if driver.session is None:
-        raise ForkError("no session is open yet", "it begins with your first prompt")
-    return driver.session
 
 
 async def _quit(_driver: ReplDriver, _rest: str) -> Shown:

@@ -70,6 +70,11 @@ class History:
         return Context(system, tools, tuple(self.messages))
 
     @property
+    def was_asked(self) -> bool:
+        """Whether this agent has had a prompt: before its first one it knows nothing, not even where it is."""
+        return any(isinstance(entry.body, e.Prompt) for entry in self.entries)
+
+    @property
     def messages(self) -> Chain[Message]:
         """The messages of the context."""
         return self.head.messages

@@ -20,7 +20,7 @@ from forkcli.core.entries import Message, Notice
 from forkcli.core.events import Event
 from forkcli.engine.agent import Approvals
 from forkcli.engine.ports import Answer, Question
-from forkcli.errors import ForkError
+from forkcli.errors import ForkError, Kind
 from forkcli.models.scripted import Reply, ScriptedServer, call, reply, say
 from forkcli.store.lock import lock_session
 from forkcli.store.scratch import Scratch
@@ -103,7 +103,11 @@ async def test_a_context_in_which_nothing_stands_is_said_to_be_empty(project: Pa
         assert isinstance(await context.run(""), Table)
 
 
-@pytest.mark.parametrize("line", ["diff f1", "go", "go f1", "stop", "merge f1", "review", "rewind", "tree"])
+NEED_ONE = ("diff f1", "go", "go f1", "stop", "merge f1", "review", "rewind", "tree", "fork", "fork look around")
+NEED_ONE += ("ask who are you?", "ask main who?", "tell main hello", "tell f1 hello")
+
+
+@pytest.mark.parametrize("line", NEED_ONE)
 async def test_what_needs_a_session_begins_none(project: Path, line: str) -> None:
     name, _, rest = line.partition(" ")
     async with driver_in(project, reply("hello")) as driver:
@@ -112,6 +116,32 @@ async def test_what_needs_a_session_begins_none(project: Path, line: str) -> Non
             await slash.run(rest)
         assert driver.session is None
         assert driver.around.scratch.sessions() == []
+
+
+BAD = ("ask", "tell", "tell main", "init now", "init write", "spawn", "spawn --me", "spawn --you look around")
+
+
+@pytest.mark.parametrize("line", BAD)
+async def test_words_that_a_command_does_not_take_begin_no_session(project: Path, line: str) -> None:
+    name, _, rest = line.partition(" ")
+    async with driver_in(project, reply("hello")) as driver:
+        (slash,) = [slash for slash in slashes_for(driver) if slash.name == name]
+        with pytest.raises(ForkError) as caught:
+            await slash.run(rest)
+        assert caught.value.kind is Kind.USAGE
+        assert driver.session is None
+        assert driver.around.scratch.sessions() == []
+
+
+@pytest.mark.parametrize("line", ["fork", "fork look around", "ask who are you?"])
+async def test_nobody_forks_an_agent_that_knows_nothing_yet(project: Path, line: str) -> None:
+    name, _, rest = line.partition(" ")
+    async with driver_in(project, reply("hello")) as driver:
+        (slash,) = [slash for slash in slashes_for(driver) if slash.name == name]
+        session = await driver.open()
+        with pytest.raises(ForkError, match="main has been asked nothing yet"):
+            await slash.run(rest)
+        assert session.around.scratch.agents(session.id) == ["main"]
 
 
 async def test_the_session_that_was_left_is_known_once_something_was_asked_in_it(project: Path) -> None:

@@ -98,9 +98,11 @@ class Answers:
         return "use tabs" if len(self.asked) == 1 else None
 
 
-async def spoken(home: Den, line: str, person: Answers | None = None) -> str:
-    """What `/spawn` says, after what it started has reported."""
+async def spoken(home: Den, line: str, person: Answers | None = None, asked: str = "") -> str:
+    """What `/spawn` says, after what it started has reported; `asked` is what was asked before."""
     session = home.open()
+    if asked:
+        await home.turn(asked)
     if person is not None:
         session.around = replace(session.around, approvals=Approvals(person))
         assert isinstance(session.fleet.nursery, ForkNursery)
@@ -116,10 +118,20 @@ async def spoken(home: Den, line: str, person: Answers | None = None) -> str:
 def test_the_person_spawns_beside_the_agents_work_and_the_report_comes_as_a_message(project: Path) -> None:
     plan = {"s1": [reply("Ready."), reply("Looked.")], "main": [reply("I see.")]}
     with den(project, plan) as home:
-        told = asyncio.run(spoken(home, "look into it"))
+        told = asyncio.run(spoken(home, "look into it", asked="go"))
         assert told.startswith("s1 may ask a fork of main what it has to know")
         assert reports(home)["s1"].text == "Looked."
         assert "ordered this themselves" in str(home.requests("s1")[0].body["messages"])
+        home.sound()
+
+
+def test_where_nothing_was_asked_before_the_order_is_the_prompt_and_nobody_is_there_to_be_asked(project: Path) -> None:
+    plan = {"s1": [reply(call("send", to="parent", text="why?", wait=True)), reply("Looked.")]}
+    with den(project, plan) as home:
+        assert asyncio.run(spoken(home, "look into it")).startswith("s1 works on it, and asks nobody: main knows")
+        assert "Nobody answers questions here" in home.results("s1")[0]
+        assert (home.folder / "prompt.md").read_text() == "look into it"
+        assert home.agents == ["s1", "main"]
         home.sound()
 
 
