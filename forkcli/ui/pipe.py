@@ -64,6 +64,7 @@ class Pipe:
         self._end = TurnEnded(MAIN, "failed", "the turn did not end")
         self._finished = False
         self._told_until = -math.inf  # the end of the longest wait for the API that was told of
+        self._told_attempt = 0
 
     def begin(
         self,
@@ -130,10 +131,12 @@ class Pipe:
             self._write_json({**told, "hints": list(error.hints)})
 
     def _retry(self, seconds: float, attempt: int, reason: str) -> None:
-        """Tell of a wait once: many agents wait for the same end of the same pause."""
-        until = self._clock() + seconds
-        if until > self._told_until + _SAME_WAIT_S:
-            self._told_until = until
+        """Tell of a wait once: many agents wait for the same end of the same pause. A later attempt is another wait."""
+        now = self._clock()
+        over = now >= self._told_until
+        if over or attempt > self._told_attempt or now + seconds > self._told_until + _SAME_WAIT_S:
+            self._told_until = max(self._told_until, now + seconds)
+            self._told_attempt = attempt if over else max(self._told_attempt, attempt)
             self._progress.retry(seconds, attempt, reason)
 
     def _result(self) -> dict[str, Any]:

@@ -264,3 +264,16 @@ def test_many_agents_that_wait_for_the_same_end_of_a_pause_are_told_of_once() ->
         "overloaded; attempt 2 in 8.0 s",
         "overloaded; attempt 3 in 30 s",
     ]
+
+
+@pytest.mark.parametrize("seconds", [0.5, 2.5])
+def test_a_further_wait_of_an_agent_is_told_however_short_it_is(seconds: float) -> None:
+    waits = [RetryWait(MAIN, seconds, attempt, "overloaded") for attempt in (1, 2, 3)]
+    _, err, _ = played("text", *waits, answer("done"))
+    assert err.count("overloaded") == 3
+
+
+def test_a_wait_of_another_agent_that_begins_when_the_one_that_was_told_is_over_is_told_too() -> None:
+    waits = [RetryWait(AgentId(name), 0.5, 1, "overloaded") for name in ("f1", "f2")]
+    _, err, _ = played("text", *waits, answer("done"))
+    assert err.count("overloaded") == 2
