@@ -7,6 +7,7 @@ with the child, and is said.
 import asyncio
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from forkcli.app.aside import aside
@@ -16,7 +17,7 @@ from forkcli.core.ids import AgentId, Seq, SessionId
 from forkcli.engine.agent import Agent
 from forkcli.engine.rig import Rig
 from forkcli.errors import ForkError
-from forkcli.workspace.base import ForkWorkspace
+from forkcli.workspace.base import ForkWorkspace, look_ahead
 from forkcli.workspace.checkout import checkout
 from forkcli.workspace.project import is_risky_root
 from forkcli.workspace.restore import Place, apply, place_of, recover
@@ -40,7 +41,8 @@ class Merging:
     put_off_s: float = NOTE_S
     wanted: dict[tuple[AgentId, Seq], asyncio.Event] = field(default_factory=dict)  # somebody waits for the base
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)  # one merge into the project at a time
-    taking: set[asyncio.Task[None]] = field(default_factory=set)  # snapshots that keepers take
+    taking: set[asyncio.Task[None]] = field(default_factory=set)  # snapshots that keepers take, and what is foreseen
+    foreseen: bool = False
     begun: set[AgentId] = field(default_factory=set)  # forks whose snapshots were begun from that of their parent
     said: set[str] = field(default_factory=set)  # warnings that were given, so that each is given once
 
@@ -59,6 +61,14 @@ class Merging:
         if seq not in parent.history.trees and key not in self.bases:
             self.wanted[key] = asyncio.Event()
             self.bases[key] = asyncio.create_task(self._note(parent, rig, seq, self.put_off_s if waits else 0))
+
+    def foresee(self, parent: Agent, rig: Rig) -> None:
+        """Find out meanwhile what kind of files forks can have, so that the first one does not wait for it."""
+        if not self.foreseen:
+            self.foreseen = True
+            task = asyncio.create_task(aside(partial(look_ahead, rig.workspace, parent.files.folder)))
+            self.taking.add(task)
+            task.add_done_callback(self.taking.discard)
 
     async def base(self, parent: Agent, rig: Rig, seq: Seq) -> str:
         """The snapshot of the parent's files at entry `seq`, taken now if a crash came first. Raises ForkError."""

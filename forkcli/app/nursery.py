@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -69,15 +70,15 @@ class ForkNursery:
     async def hatch(self, parent: Agent, rig: Rig, order: Order, child: Child, past: History) -> tuple[Agent, Rig]:
         """A child ready to run: made with its opening entries, or opened again where it was left."""
         folder = self.around.scratch.agent_folder(self.session, child.agent)
-        told = self._opening(parent, rig, order, child, past)
-        if is_begun(folder):
-            agent = self._reopened(parent, child, folder, past, told)
-        else:
-            files = create_agent(folder, first_seq=past.next_seq)
-            agent = Agent(child.agent, files, past.branch(), parent.emit)
-            agent.record(*told)
+        opening = asyncio.create_task(self._workspace(parent, rig, order, child, folder))
+        await asyncio.sleep(0)  # it begins in a thread of its own, and goes on while the history is written
         try:
-            workspace = await self._workspace(parent, rig, order, child, folder)
+            agent = self._begun(parent, rig, order, child, past, folder)
+        except BaseException:
+            await _closed(opening)
+            raise
+        try:
+            workspace = await opening
         except BaseException:
             agent.files.close()
             raise
@@ -89,6 +90,15 @@ class ForkNursery:
             own.keeper = FilesKeeper(self.merging, agent, own, parent=parent.id, base=base)
             await aside(partial(self.merging.mend, agent, own))
         return agent, own
+
+    def _begun(self, parent: Agent, rig: Rig, order: Order, child: Child, past: History, folder: Path) -> Agent:
+        """A child with its opening entries on record, by this process or by an earlier one."""
+        told = self._opening(parent, rig, order, child, past)
+        if is_begun(folder):
+            return self._reopened(parent, child, folder, past, told)
+        agent = Agent(child.agent, create_agent(folder, first_seq=past.next_seq), past.branch(), parent.emit)
+        agent.record(*told)
+        return agent
 
     def _reopened(self, parent: Agent, child: Child, folder: Path, past: History, told: Sequence[Body]) -> Agent:
         """A child as it was left. What a crash cut off its opening is told now; what stopped all of fork is over."""
@@ -104,6 +114,11 @@ class ForkNursery:
         if history.halt is not None and history.halt.status in {"interrupted", "limit"} and not by_user:
             agent.record(Resume(__version__))
         return agent
+
+    def foresee(self, parent: Agent, rig: Rig) -> None:
+        """Find out meanwhile what files forks can have, once in a session."""
+        if parent.history.access != "read":
+            self.merging.foresee(parent, rig)
 
     def ordered(self, parent: Agent, rig: Rig, order: Order) -> None:
         """Begin to note what the files were, if a child may change its copy of them."""
@@ -190,3 +205,9 @@ class ForkNursery:
             limits=limits_told(child),
             task=quoted(child.task),
         )
+
+
+async def _closed(opening: "asyncio.Task[ForkWorkspace]") -> None:
+    """Close what is being opened for an agent that could not be made."""
+    with suppress(ForkError):
+        await (await opening).close()

@@ -26,6 +26,10 @@ class Bounds:
 class Nursery(Protocol):
     """Makes and wakes the agents that a fleet runs; `app` fills it."""
 
+    def foresee(self, parent: Agent, rig: Rig) -> None:
+        """A turn begins in which forks may be ordered: find out meanwhile what else the first one would wait for."""
+        ...
+
     def ordered(self, parent: Agent, rig: Rig, order: Order) -> None:
         """An order is on record: begin to note what the files were at that moment."""
         ...

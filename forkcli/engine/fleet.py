@@ -124,6 +124,7 @@ class Fleet(Roster):
 
     def revive(self, parent: Agent, rig: Rig) -> None:
         """Take up again the children in the background that have not reported: those that a crash cut short."""
+        self.nursery.foresee(parent, rig)
         names = unreported(parent.history)
         for order in dict.fromkeys(parent.history.forks[name] for name in names):
             start(self, parent, rig, order)

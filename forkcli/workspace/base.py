@@ -3,6 +3,7 @@
 It sees the `Workspace` protocol alone. Invariant: what is chosen here is the only thing that knows which kind it is.
 """
 
+from contextlib import suppress
 from pathlib import Path
 
 from forkcli.core.entries import Access
@@ -11,12 +12,12 @@ from forkcli.errors import ForkError, Kind
 from forkcli.workspace.forked import ForkWorkspace
 from forkcli.workspace.layers import read_record
 from forkcli.workspace.layers import remove as remove_layers
-from forkcli.workspace.overlay import open_overlay
+from forkcli.workspace.overlay import open_overlay, try_overlays
 from forkcli.workspace.plain import PlainWorkspace, open_workspace
 from forkcli.workspace.view import Plan
 from forkcli.workspace.worktree import Checkout, open_worktree
 
-__all__ = ["ForkWorkspace", "added_roots", "open_fork", "open_workspace", "remove_layers"]
+__all__ = ["ForkWorkspace", "added_roots", "look_ahead", "open_fork", "open_workspace", "remove_layers"]
 
 
 def open_fork(
@@ -45,6 +46,16 @@ def open_fork(
         return _open(parent, layers, checkout, waits=waits)
     except OSError as error:
         raise ForkError(f"the files of a fork could not be made: {error}", kind=Kind.STORAGE) from error
+
+
+def look_ahead(parent: Workspace, layers: Path) -> None:
+    """Find out now which files forks of `parent` can have, whose changes will lie on the file system of `layers`.
+
+    It blocks, and only saves the first fork that time. What is in the way is said when there is a fork.
+    """
+    if isinstance(parent, PlainWorkspace):
+        with suppress(ForkError, OSError):
+            try_overlays(layers, parent.environ)
 
 
 def added_roots(workspace: Workspace) -> tuple[Path, ...]:

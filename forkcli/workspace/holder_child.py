@@ -1,6 +1,7 @@
 """The program of a holder process: it makes an agent's namespaces and then waits for the end of its input.
 
-Run by path with a bare interpreter; it imports nothing of fork's. Arguments: the mount point of the agent's own /tmp
+Run by path with a bare interpreter; it imports nothing of fork's, and of the standard library only what loads at once,
+since every fork waits for it. Arguments: the mount point of the agent's own /tmp
 (empty: none), the program that waits, and what else is mounted: words for a step, the first of which is its name and
 the others absolute paths. It prints `ready` or one line saying what failed. Every id means the same inside as outside,
 so that owners of files look alike on both sides. Invariant: when the process that started it is gone, its input ends,
@@ -11,14 +12,12 @@ import ctypes
 import errno
 import fcntl
 import os
-import socket
 import struct
 import sys
 from collections.abc import Callable
-from pathlib import Path
 
 _NEWNS, _NEWUSER, _NEWNET = 0x00020000, 0x10000000, 0x40000000
-_SIOCSIFFLAGS, _IFF_UP_RUNNING = 0x8914, 0x41
+_AF_INET, _SOCK_DGRAM, _SIOCSIFFLAGS, _IFF_UP_RUNNING = 2, 2, 0x8914, 0x41
 _RDONLY, _NOSUID_NODEV, _BIND, _RECURSIVE, _PRIVATE = 1, 2 | 4, 4096, 16384, 1 << 18
 _MOUNT_SETATTR, _AT_FDCWD, _AT_RECURSIVE, _ATTR_RDONLY = 442, -100, 0x8000, 1  # the same numbers everywhere
 _PLACE = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -36,6 +35,11 @@ class _Kernel:
 
     def unshare(self) -> None:
         self._checked("unshare", self._libc.unshare(_NEWUSER | _NEWNS | _NEWNET))
+
+    def datagram_socket(self) -> int:
+        descriptor = int(self._libc.socket(_AF_INET, _SOCK_DGRAM, 0))
+        self._checked("socket", min(descriptor, 0))
+        return descriptor
 
     def mount(self, source: bytes, target: str, kind: bytes, flags: int, options: bytes = b"") -> None:
         told = f"mount {kind.decode() or 'bind'} on {target}"
@@ -68,29 +72,47 @@ def _namespaces(kernel: _Kernel) -> None:
     os.close(ready)
     os.close(waits)
     if not maps or os.waitpid(writer, 0)[1] != 0:
-        Path("/proc/self/setgroups").write_text("deny", "ascii")
+        _write("/proc/self/setgroups", "deny")
         if _write_maps(me, own) != 0:
             raise PermissionError(errno.EPERM, "user namespaces are forbidden here")
 
 
 def _same_ids(name: str) -> str:
     """A map under which every id of this namespace stays what it is."""
-    lines = [line.split() for line in Path(f"/proc/self/{name}_map").read_text("ascii").splitlines()]
+    lines = [line.split() for line in _read(f"/proc/self/{name}_map").splitlines()]
     return "".join(f"{first} {first} {count}\n" for first, _, count in lines)
 
 
 def _write_maps(pid: int, maps: list[str]) -> int:
     try:
         for name, text in zip(_IDS, maps, strict=True):
-            Path(f"/proc/{pid}/{name}_map").write_text(text, "ascii")
+            _write(f"/proc/{pid}/{name}_map", text)
     except OSError:
         return 1
     return 0
 
 
-def _loopback_up() -> None:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
-        fcntl.ioctl(any_socket, _SIOCSIFFLAGS, struct.pack("16sh22x", b"lo", _IFF_UP_RUNNING))
+def _read(path: str) -> str:
+    file = os.open(path, os.O_RDONLY)
+    try:
+        return os.read(file, 1 << 16).decode("ascii")
+    finally:
+        os.close(file)
+
+
+def _write(path: str, text: str) -> None:
+    """Write to a file of the kernel's, which takes the text at once or not at all."""
+    file = os.open(path, os.O_WRONLY)
+    try:
+        os.write(file, text.encode("ascii"))
+    finally:
+        os.close(file)
+
+
+def _loopback_up(kernel: _Kernel) -> None:
+    any_socket = kernel.datagram_socket()
+    fcntl.ioctl(any_socket, _SIOCSIFFLAGS, struct.pack("16sh22x", b"lo", _IFF_UP_RUNNING))
+    os.close(any_socket)
 
 
 class _Mounter:
@@ -163,10 +185,11 @@ def _steps(words: list[str]) -> list[list[str]]:
 
 def _scratch(kernel: _Kernel, place: str) -> None:
     kernel.mount(b"tmpfs", place, b"tmpfs", _NOSUID_NODEV, SCRATCH_OPTIONS)
+    top = os.open(place, _PLACE)
     for name in SCRATCH_PARTS:
-        part = Path(place, name)
-        part.mkdir()
-        part.chmod(0o1777)
+        os.mkdir(name, dir_fd=top)
+        os.chmod(name, 0o1777, dir_fd=top)
+    os.close(top)
 
 
 def main() -> None:
@@ -175,7 +198,7 @@ def main() -> None:
     kernel = _Kernel()
     try:
         _namespaces(kernel)
-        _loopback_up()
+        _loopback_up(kernel)
         _Mounter(kernel, _steps(words)).run()
         if scratch:
             _scratch(kernel, scratch)

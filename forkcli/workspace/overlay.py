@@ -106,6 +106,14 @@ def where(layers: Path, record: Mapping[str, object], environ: Mapping[str, str]
     raise ForkError(f"a copy-on-write view of the project cannot be had: {reason}")
 
 
+def try_overlays(layers: Path, environ: Mapping[str, str]) -> None:
+    """Find out what `where` will ask of the file systems of this existing folder and of the state directory."""
+    away = elsewhere(layers, environ)
+    if why_no_overlay(layers, environ) and away is not None:
+        make(away.parent)
+        why_no_overlay(away.parent, environ)
+
+
 def layered(place: Path, target: Path, stack: tuple[Path, ...]) -> Layer:
     """The layer whose changes lie in `place`, made if need be: its top looks like what it covers."""
     upper, work = place / "upper", place / "work"

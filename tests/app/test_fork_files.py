@@ -10,6 +10,7 @@ from forkcli.app.family import fork_conversation, go
 from forkcli.core.entries import Merge, Snapshot
 from forkcli.core.messages import Json
 from forkcli.models.scripted import Reply, call, reply
+from forkcli.workspace.overlay_probe import forget_overlay, why_no_overlay
 
 
 def git(project: Path, *words: str) -> str:
@@ -61,6 +62,20 @@ async def test_a_forks_first_request_goes_before_its_parents_files_are_noted_and
         assert (project / "README.md").read_text() == "new\n"
         assert [merge.outcome for merge in home.bodies("main", Merge)] == ["merged"]
         home.sound()
+
+
+async def test_what_files_forks_can_have_is_found_out_when_a_turn_begins(project: Path) -> None:
+    with den(project, {"main": [reply("No fork was needed.")]}) as home:
+        session = home.open()
+        forget_overlay()
+        nothing_found = {"PATH": str(project)}
+        assert why_no_overlay(home.folder, nothing_found)
+        forget_overlay()
+        await home.turn()
+        await asyncio.gather(*session.merging.taking)
+        assert why_no_overlay(home.folder, nothing_found) == ""
+        await home.close()
+        assert list(home.folder.rglob(".probe*")) == []
 
 
 def test_two_forks_that_edit_the_same_line_conflict_and_both_versions_can_be_read(project: Path) -> None:
