@@ -66,7 +66,7 @@ class Wayback:
             files = await self._rewinding.files.preview(agent, session.rig, to)
         except ForkError as error:
             files = FilesPlan(to, unknown=error.sentence)
-        running = session.fleet.running(agent)
+        running = self._left_at_work(to)
         return RewindPlan(
             to,
             self._where(to),
@@ -91,7 +91,7 @@ class Wayback:
             )
         prompt, where = self._prompt_after(order.to), self._where(order.to)
         where = f"at {where}" if where == f"checkpoint {order.to}" else where
-        running = session.fleet.running(agent)
+        running = self._left_at_work(order.to)
         if order.children == "stop":
             for name in running:
                 session.fleet.stop(name, Stop("user"))
@@ -154,7 +154,9 @@ class Wayback:
         agent = self.session.agent
         shown = tuple(line(agent.history)) or tuple(agent.history.entries)
         at_one = "at " if where.startswith("checkpoint ") else ""
-        return Rewound(f"Back {at_one}{where}.{files}{kept}{became}", at, shown, agent.id, prompt)
+        came = ", ".join(message.sender for message in agent.history.reports_told(agent.history.rewinds[-1].seq))
+        reports = f" Reports that have come for it meanwhile: {came}." if came else ""
+        return Rewound(f"Back {at_one}{where}.{files}{kept}{became}{reports}", at, shown, agent.id, prompt)
 
     def _prompt_after(self, to: Seq) -> str:
         """The text of the prompt that one lands before; empty where one lands elsewhere."""
@@ -171,6 +173,12 @@ class Wayback:
             words = f" (“{_cut(row.preview)}”)" if row is not None and row.preview else ""
             return f"where you were at {to}{words}"
         return f"checkpoint {to}"
+
+    def _left_at_work(self, to: Seq) -> list[AgentId]:
+        """Children at work of the stretch that would be left; those that the past self has started itself stay its."""
+        agent, history = self.session.agent, self.session.agent.history
+        left = history.head.awaits - history.head_at(to).awaits
+        return [name for name in self.session.fleet.running(agent) if name in left]
 
     def _task(self, name: AgentId) -> str:
         member = self.session.fleet.members.get(name)

@@ -184,16 +184,23 @@ def _category(answer: Assistant) -> str:
 
 
 def unreported(history: History) -> list[AgentId]:
-    """Forks in the background that have not reported: a turn does not end before they have."""
-    waited = history.orphans | {name for name, fork in history.forks.items() if not fork.wait}
-    return [name for name in history.forks if name in waited - history.let_go and name not in history.reports]
+    """Agents in the background that are to report to this self and have not: a turn does not end before they have."""
+    waited = (name for name in history.forks if name in history.head.awaits and history.by_message(name))
+    return [name for name in waited if name not in history.reports]
 
 
 def waits_for_a_prompt(history: History) -> bool:
     """Whether the turn has ended, and only forks of the user's have reported since: that goes with the next prompt."""
-    reported = False
+    reported, back = False, history.next_seq
     for entry in reversed(history.entries.own):
+        if entry.seq > back:  # left behind
+            continue
         match entry.body:
+            case Rewind(by="user", report="", to=to):
+                told = [history.forks[AgentId(message.sender)].call for message in history.reports_told(entry.seq)]
+                if any(call is not None for call in told):
+                    return False
+                reported, back = reported or bool(told), to
             case Report(agent=name) if (order := history.forks.get(name)) is not None and order.call is None:
                 reported = True
             case Assistant(stop_reason="end_turn", cut=False):

@@ -12,11 +12,12 @@ from forkcli.core.chain import Chain, Names
 from forkcli.core.check_entries import Checked
 from forkcli.core.events import TurnStatus
 from forkcli.core.first import access_told
-from forkcli.core.ids import CallId, Seq
+from forkcli.core.ids import AgentId, CallId, Seq
 from forkcli.core.messages import Block, Message, calls_of, dump, text_block
 from forkcli.core.seal import GAP, Part, sealed, sendable
 
 REWOUND = "[not carried out: you went back to before this call]"
+LEFT = "[not waited for any more: each report of {names} reaches you as a message]"
 
 
 @dataclass(slots=True)
@@ -58,6 +59,7 @@ class Mark(NamedTuple):
     bounds: tuple[int, ...]
     sealed: e.Checkpoint | None
     answered: Seq | None
+    awaits: frozenset[AgentId]
 
 
 @dataclass(slots=True)
@@ -81,6 +83,7 @@ class Head:
     bounds: tuple[int, ...] = ()  # how many messages each agent above had when the next one was forked from it
     sealed: e.Checkpoint | None = None  # the newest checkpoint
     answered: Seq | None = None  # the entry of the newest answer
+    awaits: frozenset[AgentId] = frozenset()  # children of this self whose reports it has not had
 
     # --- earlier heads ------------------------------------------------------------------------------------------
 
@@ -90,7 +93,7 @@ class Head:
             return None
         return Mark(
             self.messages, len(self.messages), self.used, len(self.used.own), self.counted, self.uncounted_bytes,
-            self.cwd, self.access, self.net, self.bounds, self.sealed, self.answered,
+            self.cwd, self.access, self.net, self.bounds, self.sealed, self.answered, self.awaits,
         )  # fmt: skip
 
     @classmethod
@@ -107,6 +110,7 @@ class Head:
             bounds=mark.bounds,
             sealed=mark.sealed,
             answered=mark.answered,
+            awaits=mark.awaits,
         )
 
     @classmethod
@@ -153,6 +157,8 @@ class Head:
             case e.Fork(call=call) | e.Spawn(call=call):
                 if call in self.calls:
                     self.calls[call].made = body
+                if isinstance(body, e.Spawn) or body.reports_to is None:
+                    self.awaits |= {child.agent for child in body.children}
             case Checked(text=text, sender=sender) if text:
                 self.say(e.Message(sender, text))
             case e.AccessChange(access=access, net=net):
@@ -176,8 +182,10 @@ class Head:
         """The head was brought back here: calls that stand open are answered, and the report is to be read."""
         for key, call in self.calls.items():
             if call.result is None:
-                call.result = e.ToolResult(key, str(call.block["name"]), (text_block(REWOUND),), is_error=True)
-                self.uncounted_bytes += len(REWOUND)
+                names = ", ".join(child.agent for child in call.made.children) if call.made else ""
+                text = LEFT.format(names=names) if names else REWOUND
+                call.result = e.ToolResult(key, str(call.block["name"]), (text_block(text),), is_error=not names)
+                self.uncounted_bytes += len(text)
         self.continued = 0
         self.halt = Halt("done", "") if rewind.report and not rewind.asks else None
         if rewind.told:
@@ -201,6 +209,11 @@ class Head:
             self.halt = None
             self.continued = 0
 
+    def waited_for(self) -> set[AgentId]:
+        """Children that a call waits for which has no result yet."""
+        made = (call.made for call in self.calls.values() if call.made is not None and call.result is None)
+        return {child.agent for order in made for child in order.children}
+
     @property
     def wants_answer(self) -> bool:
         """Whether something was said that the model has to answer: results, a prompt, a message, a report."""
@@ -212,6 +225,8 @@ class Head:
             self.cwd = result.facts.cwd
         if call is not None and call.result is None:
             call.result = result
+            if call.made is not None and call.made.wait:
+                self.awaits -= {child.agent for child in call.made.children}
             self.uncounted_bytes += len(dump(result.content))
 
     def _interrupt(self, interrupt: e.Interrupt) -> None:

@@ -44,7 +44,6 @@ class History:
         self.inherited_steps = 0
         self.forks: dict[AgentId, e.Order] = {}  # by the child's id
         self.orphans: set[AgentId] = set()  # children whose call was left behind by a rewind: they report by message
-        self.let_go: set[AgentId] = set()  # children whose reports do not come here any more
         self.reports: dict[AgentId, e.Report] = {}
         self.merges: dict[AgentId, e.Merge] = {}
         self.trees: dict[Seq, str] = {}  # snapshots of the files, by the entry they belong to
@@ -52,7 +51,7 @@ class History:
         self._above: History | None = None  # whose entries this one begins with
         self._base: tuple[Seq, Mark | Head] = (Seq(0), Head())  # where its own entries begin, and the head there
         self._kept: list[tuple[Seq, Mark | Head]] = []  # heads at checkpoints and after rewinds
-        self._added: dict[Seq, e.Body] = {}  # what an entry said besides, which depends on more than the head
+        self._added: dict[Seq, tuple[e.Body, ...]] = {}  # what an entry said besides
 
     @classmethod
     def of(cls, entries: Iterable[e.Entry]) -> "History":
@@ -180,7 +179,8 @@ class History:
         """Forget what concerns the one above alone."""
         self.jobs = {}
         self.forks, self.reports, self.merges, self.trees = {}, {}, {}, {}
-        self.orphans, self.let_go, self.rewinds = set(), set(), []
+        self.orphans, self.rewinds = set(), []
+        self.head.awaits = frozenset()
         self.inherited_steps = self.steps
         self._above, self._base = above, (at, self.head.branch())
         self._kept, self._added = [], {}
@@ -243,30 +243,44 @@ class History:
                 head.fold(body)
         if isinstance(body, e.Assistant):
             head.answered = entry.seq
-        if entry.seq in self._added:
-            head.fold(self._added[entry.seq])
+        for added in self._added.get(entry.seq, ()):
+            head.fold(added)
+            if isinstance(added, e.Message):
+                head.awaits -= {AgentId(added.sender)}
 
     def _rewind(self, entry: e.Entry, rewind: e.Rewind) -> None:
         to = self._target(entry)
         if to is None:
             return
-        left = (call.made for call in self.open_calls.values() if call.made is not None)
-        self.orphans |= {child.agent for fork in left for child in fork.children}
-        self.let_go |= set(rewind.let_go)
         self.rewinds.append(entry)
-        self.head = self.head_at(to)
+        left, self.head = self.head, self.head_at(to)
+        self.orphans |= left.waited_for() | self.head.waited_for()
+        self.head.awaits = (self.head.awaits | left.awaits - self.reports.keys()) - set(rewind.let_go)
+        added: list[e.Body] = []
         if (self.head.access, self.head.net) != (self.access, self.net):
-            self._added[entry.seq] = e.AccessChange(self.access, self.net)
+            added.append(e.AccessChange(self.access, self.net))
+        due = (report for name, report in self.reports.items() if name in self.head.awaits and self.by_message(name))
+        self._added[entry.seq] = (*added, *(self._told(report) for report in due))
         self._step(self.head, entry)
         self._kept.append((entry.seq, self.head.branch()))
 
     def _report(self, seq: Seq, report: e.Report) -> None:
         """A child has reported: to the one that waits for it, or by a message."""
-        if self.reports.setdefault(report.agent, report) is not report or report.agent in self.let_go:
-            return
-        fork = self.forks.get(report.agent)
-        if fork is not None and (not fork.wait or report.agent in self.orphans):
-            self._added[seq] = e.Message(report.agent, message_of(report, self.merges.get(report.agent)))
+        first = self.reports.setdefault(report.agent, report) is report
+        if first and report.agent in self.head.awaits and self.by_message(report.agent):
+            self._added[seq] = (self._told(report),)
+
+    def by_message(self, child: AgentId) -> bool:
+        """Whether a child reports by a message, not in the result of the call that made it."""
+        order = self.forks.get(child)
+        return order is not None and (not order.wait or child in self.orphans)
+
+    def reports_told(self, seq: Seq) -> list[e.Message]:
+        """The reports that an entry brought to the self that stands there."""
+        return [body for body in self._added.get(seq, ()) if isinstance(body, e.Message)]
+
+    def _told(self, report: e.Report) -> e.Message:
+        return e.Message(report.agent, message_of(report, self.merges.get(report.agent)))
 
     def _count(self, entry: e.Entry) -> None:
         """What holds whatever is rewound."""

@@ -14,12 +14,15 @@ from forkcli.errors import ForkError, Kind
 
 
 async def bring(nursery: Nursery, parent: Agent, rig: Rig, order: Order, report: Report) -> None:
-    """Merge what one child changed, once. Half-done work stays with it; a failure costs the others nothing."""
+    """Merge what one child changed, once. A failure costs the others nothing.
+
+    Half-done work stays with it, and so does that of a child whose report does not come here.
+    """
     if report.agent in parent.history.merges or not report.tree:
         return
     untouched = report.tree == parent.history.trees.get(order.from_seq)
     merge: Merge | None = Merge(report.agent, "nothing" if untouched else "kept")
-    if report.status in {"done", "limit"}:
+    if report.status in {"done", "limit"} and report.agent in parent.history.head.awaits:
         try:
             merge = await nursery.merge(parent, rig, order, report)
         except ForkError as error:

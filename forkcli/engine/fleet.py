@@ -127,7 +127,7 @@ class Fleet(Roster):
         self.nursery.foresee(parent, rig)
         names = unreported(parent.history)
         for order in dict.fromkeys(parent.history.forks[name] for name in names):
-            start(self, parent, rig, order)
+            start(self, parent, rig, order, among=names)
 
     # --- gathering ------------------------------------------------------------------------------------------------
 

@@ -4,13 +4,13 @@ What a child does is in its own history, its report in its parent's. A failure i
 """
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Collection, Coroutine
 from dataclasses import replace
 
 from forkcli.core.entries import Child, Fork, Order, Report
 from forkcli.core.forking import report_of
 from forkcli.core.history import History
-from forkcli.core.ids import Seq
+from forkcli.core.ids import AgentId, Seq
 from forkcli.engine.agent import Agent
 from forkcli.engine.bringing import bring
 from forkcli.engine.brood import Brood, Member
@@ -21,10 +21,19 @@ from forkcli.engine.roster import Roster
 from forkcli.errors import ForkError
 
 
-def start(roster: Roster, parent: Agent, rig: Rig, order: Order, past: History | None = None) -> None:
-    """Start the children of an order that have not reported and do not run."""
-    known = {*parent.history.reports, *parent.history.let_go, *roster.members}
-    children = [child for child in order.children if child.agent not in known]
+def start(
+    roster: Roster,
+    parent: Agent,
+    rig: Rig,
+    order: Order,
+    past: History | None = None,
+    *,
+    among: Collection[AgentId] | None = None,
+) -> None:
+    """Start the children of an order, or those `among` some, that have not reported and do not run."""
+    known = {*parent.history.reports, *roster.members}
+    wanted = [child for child in order.children if among is None or child.agent in among]
+    children = [child for child in wanted if child.agent not in known]
     if not children:
         return
     brood = _brood(roster, parent, rig, order, past, len(children))
@@ -68,7 +77,7 @@ async def _run(roster: Roster, brood: Brood, child: Child) -> None:
     try:
         report = await _worked(roster, roster.members[child.agent])
         if report is not None:
-            if not brood.order.wait:
+            if parent.history.by_message(child.agent):
                 await bring(roster.nursery, parent, brood.rig, brood.order, report)
             parent.record(report)
     except asyncio.CancelledError:
