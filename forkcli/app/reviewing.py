@@ -13,12 +13,12 @@ from forkcli.core.checking import Review, review_spent, round_told
 from forkcli.core.entries import Assistant, Body, Interrupt, Report, Spawn
 from forkcli.core.events import Warned
 from forkcli.core.messages import text_of
-from forkcli.core.reviewing import approves, asked_of, clipped_diff, clipped_prompt, fenced, open_review
+from forkcli.core.reviewing import asked_of, clipped_diff, clipped_prompt, fenced, open_review, verdict
 from forkcli.core.timeline import Timeline
 from forkcli.engine.agent import Agent
 from forkcli.engine.ports import SpawnOrder, Task
 from forkcli.engine.rig import Rig
-from forkcli.errors import ForkError
+from forkcli.errors import ForkError, Kind
 from forkcli.prompts import filled
 from forkcli.store.files import replace_file
 from forkcli.workspace.git import diff as git_diff
@@ -27,6 +27,10 @@ BRIEF = "A piece of work is done, and you are to look at it with fresh eyes."
 AGAIN = " An earlier reviewer found faults, which should be mended by now: judge the whole as it stands."
 NO_FILES = "No file has changed. What {author} answered"
 CHANGED = "What has changed"
+WHICH = (
+    "Your verdict on the work that you reviewed is read by a program, which cannot tell what it is. Does anything have "
+    "to change before the work is done? Answer with one word: `findings` if so, `approve` if not."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +49,24 @@ class Reviewing:
             order = open_review(agent.history)
         if order is None:
             raise ForkError("the reviewer could not be started")
-        agent.record(*_outcome(due, await self._report(agent, rig, order)))
+        report = await self._report(agent, rig, order)
+        agent.record(*_outcome(due, report, await self._approves(agent, report)))
+
+    async def _approves(self, agent: Agent, report: Report) -> bool:
+        """Whether the reviewer approves; where its words are not clear, a fork of it is asked. In doubt it does not."""
+        said = verdict(report.text)
+        if said != "unclear" or report.status != "done":
+            return said == "approve" and report.status == "done"
+        session = self.session
+        try:
+            async with session.fleet.places.lent(agent.id):
+                _, answer = await session.answering.ask(report.agent, WHICH, asker=agent)
+        except ForkError as error:
+            if error.kind is Kind.STORAGE:
+                raise
+            agent.emit(Warned(agent.id, f"it is not clear whether {report.agent} approves, and {error.sentence}"))
+            return False
+        return verdict(answer) == "approve"
 
     async def _report(self, agent: Agent, rig: Rig, order: Spawn) -> Report:
         """The reviewer's report. Raises ForkError for one that has failed."""
@@ -99,9 +120,8 @@ class Reviewing:
             return await git_diff(self.session.around.settings.project)
 
 
-def _outcome(due: Review, report: Report) -> list[Body]:
+def _outcome(due: Review, report: Report, passed: bool) -> list[Body]:
     """What a review comes to in the author's history."""
-    passed = approves(report.text)
     told = ""
     if not passed:
         told = filled("review_findings", round=round_told(due.round, due.rounds), findings=report.text.strip())

@@ -1,10 +1,12 @@
-"""What a reviewer's last words come to. Pure and total: whatever a model writes is an approval or it is findings.
+"""What a reviewer's last words come to. Pure and total: they approve, they are findings, or it is not clear which.
 
 An approval that is overlooked costs a round; findings that are overlooked cost the work its review. So only words that
-plainly approve do, where they were asked for: at the beginning, or as the last line of a text that ends in a verdict.
+plainly approve do, where they were asked for: at the beginning, and with little after them. What approves and also
+says something that may be a finding is not clear: then the reviewer is asked, and no rule here guesses.
 """
 
 import re
+from typing import Literal, TypeAlias
 
 from forkcli.core.check_entries import Checked
 from forkcli.core.entries import Message, Prompt, Spawn
@@ -18,6 +20,15 @@ _LABEL = re.compile(
     r"(?:(?:my|the|final|overall|review)\s+)*(?:verdict|decision|result|conclusion)\b[\s:*_`\-–—=]*", re.IGNORECASE
 )
 _APPROVES = re.compile(r"approved?\b[\s*_`\"'”’)\]]*(?P<after>.*)", re.IGNORECASE | re.DOTALL)
+_SEPARATES = ".!:;,(–—-✅✔☑👍"  # what may stand between an approval and a remark: `Approve button …` is none
+_QUOTES = (">", '"', "'", "“", "‘")
+_SHORT = re.compile(
+    r"(?:there\s+(?:are|is)\s+)?(?:no\s+(?:further\s+|more\s+)?(?:findings?|problems?|issues?|changes?|objections?)\b"
+    r"|nothing\s+(?:has|needs|is)\b|none\b|lgtm\b|looks\s+good\b|all\s+good\b|ok(?:ay)?\b|pass(?:es|ed)?\b|accept)",
+    re.IGNORECASE,
+)
+_SHORT_CHARS = 200  # a message like `no findings` that says what was not asked for
+_REMARK_CHARS = 500  # after an approval: more than that is worth asking about
 _TAKES_BACK = re.compile(
     r"[\s:;,.(\-–—*_]*(?:\?|(?:is|was|are)\s+(?:not|withheld|denied|impossible)|not\b|never\b|cannot\b|can['’]t\b|no\s*[.!]?\s*$|"
     r"denied\b|withheld\b|refused\b|pending\b|provided\b|unless\b|until\b|once\b|if\b|after\b|only\b|but\b|except\b|"
@@ -27,14 +38,27 @@ _TAKES_BACK = re.compile(
 )
 
 
-def approves(text: str) -> bool:
-    """Whether a reviewer's last message approves. An empty one does not."""
+Verdict: TypeAlias = Literal["approve", "findings", "unclear"]
+
+
+def verdict(text: str) -> Verdict:
+    """What a reviewer's last message comes to. An empty one does not approve."""
     lines = [line for line in text.splitlines() if line.strip(_DECORATION)]
     if not lines:
-        return False
-    if _is_approval("\n".join(lines)):
-        return True
-    return len(lines) > 1 and _is_bare(lines[-1]) and not any(map(_is_finding, lines[:-1]))
+        return "findings"
+    found = _APPROVES.match(_unlabelled("\n".join(lines)))
+    if found is None:
+        ends_in_one = len(lines) > 1 and _is_bare(lines[-1])
+        return "unclear" if ends_in_one or _says_it_otherwise("\n".join(lines)) else "findings"
+    if _TAKES_BACK.match(found["after"]):
+        return "findings"
+    remark = found["after"].strip(_DECORATION)
+    if not remark:
+        return "approve"
+    if not _is_bare(lines[0]) and found["after"].lstrip()[:1] not in _SEPARATES:
+        return "findings"
+    quoted = lines[0].lstrip().startswith(_QUOTES)
+    return "unclear" if quoted or len(remark) > _REMARK_CHARS or _may_be_finding(remark) else "approve"
 
 
 def clipped_diff(diff: str, where: str) -> str:
@@ -90,10 +114,16 @@ def open_review(history: History) -> Spawn | None:
     return None if concluded or (report is not None and report.status == "stopped") else order
 
 
-def _is_approval(text: str) -> bool:
-    """Whether a text begins with a verdict that approves and does not take it back at once."""
-    found = _APPROVES.match(_unlabelled(text))
-    return found is not None and _TAKES_BACK.match(found["after"]) is None
+def _says_it_otherwise(text: str) -> bool:
+    """Whether a text is short and begins as one that finds nothing, in other words than were asked for."""
+    found = _SHORT.match(_unlabelled(text))
+    return found is not None and len(text) <= _SHORT_CHARS and not _may_be_finding(text[found.end() :])
+
+
+def _may_be_finding(remark: str) -> bool:
+    """Whether what stands beside an approval names a place, lists something, or speaks of a fault."""
+    said = _NEGATED.sub("", remark)
+    return any(sign.search(said) is not None for sign in (_LIST, _PLACE, _CONTRARY))
 
 
 def _is_bare(line: str) -> bool:
@@ -108,9 +138,13 @@ def _unlabelled(text: str) -> str:
 
 
 _TICKS = re.compile(r"`{3,}")
-_PLACE = re.compile(r"[\w./\\-]+\.\w{1,8}:\d+|\bline \d+", re.IGNORECASE)
-
-
-def _is_finding(line: str) -> bool:
-    """Whether a line names a place in a file, as findings do."""
-    return _PLACE.search(line) is not None
+_PLACE = re.compile(r"\w:\d+|\blines? \d+", re.IGNORECASE)
+_LIST = re.compile(r"^\s*(?:[-*•]|\d{1,3}[.)])\s", re.MULTILINE)
+_NEGATED = re.compile(
+    r"\bno\s+(?:\w+\s+)?(?:findings?|bugs?|faults?)\b|\bnothing\s+(?:wrong|missing|broken)\b", re.IGNORECASE
+)
+_CONTRARY = re.compile(
+    r"\b(?:disapprove|reject|withdraw|(?:not|never|cannot|can['’]t|don['’]t)\s+approved?|but|however|except|although|"
+    r"unless|wrong|bugs?|fails?|broken|missing|must|should|findings?)\b",
+    re.IGNORECASE,
+)

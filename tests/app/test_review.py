@@ -115,6 +115,33 @@ def test_a_verdict_that_approves_of_nothing_counts_as_findings(desk: Desk, serve
     assert told.count("<message") == 1  # of the reviewer; what it quotes opens none
 
 
+@pytest.mark.parametrize(("answer", "passed"), [("approve", True), ("`findings`", False)])
+def test_a_reviewer_that_approves_beside_what_may_be_a_finding_is_asked_which_it_is(
+    desk: Desk, serve: Serve, answer: str, passed: bool
+) -> None:
+    words = "Nobody tests the empty file.\n\napprove"
+    script = plays(
+        [reply(WRITE), reply("made it"), reply("tested it")], s1=[reply(words), reply(answer)], s3=[reply("approve")]
+    )
+    server = serve(script)
+    done = desk.run("-p", "write", "--review", "--parallel", "1")
+    assert (done.code, done.stdout) == (0, "made it\n" if passed else "tested it\n")
+    assert desk.bodies(Checked)[0].passed is passed
+    told = [newest(one.body) for one in server.requests if who(one.body) == "main"]
+    assert any("Nobody tests the empty file." in text for text in told) is not passed
+    assert sum("cannot tell what it is" in newest(one.body) for one in server.requests) == 1
+    assert desk.findings() == []
+    assert server.refusals == []
+
+
+def test_where_the_reviewer_cannot_be_asked_what_is_not_clear_counts_as_findings(desk: Desk, serve: Serve) -> None:
+    serve(plays([reply(WRITE), reply("made it"), reply("I see")], s1=[reply("Well.\n\napprove")]))
+    done = desk.run("-p", "write", "--review=1", "--max-agents", "2")
+    assert done.code == 1
+    assert "not clear whether s1 approves" in done.stderr
+    assert [check.passed for check in desk.bodies(Checked)] == [False]
+
+
 def test_a_reviewer_that_fails_fails_the_turn_and_says_so(desk: Desk, serve: Serve) -> None:
     serve(plays([reply(WRITE), reply("made it")], s1=[fail(status=400)]))
     done = desk.run("-p", "write", "--review")
@@ -226,10 +253,11 @@ async def test_a_review_that_is_cancelled_leaves_the_work_as_it_is(project: Path
     replies = [reply(WRITE), reply("made it"), reply(call("bash", command="sleep 66.66"))]
     async with driver_in(project, *replies) as driver:
         await driver.turn("write")
+        assert driver.session is not None
+        members = driver.session.fleet.members
         running = asyncio.create_task(review_of(slashes_for(driver)).run(""))
-        while not (driver.session and driver.session.fleet.members):
+        while not any(member.agent is not None and member.agent.history.open_calls for member in members.values()):
             await asyncio.sleep(0.01)
-        await asyncio.sleep(0.3)
         running.cancel()
         await running
         assert driver.history.halt is not None
