@@ -184,7 +184,7 @@ class ForkNursery:
         if isinstance(order, Spawn):
             if past.agent is not None:
                 return self.onboarding.worker(parent.history, past, order, child)
-            return self.onboarding.spawned(parent.history, order, child.agent, parent.history.cwd or rig.cwd)
+            return self.onboarding.spawned(parent.history, order, child.agent, rig.cwd)
         told = self._told(parent, order, child)
         opened = opening(parent.history, past, order, child, told)
         prompt = [] if order.call is not None else [Prompt(child.task, (text_block(told),))]

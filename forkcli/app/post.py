@@ -29,6 +29,7 @@ MOST_UNREAD = 200  # messages that wait in one inbox
 MOST_SENT = 100  # messages and questions of one agent in one turn
 
 NOT_THERE = "nobody is there to answer in this run"
+ASKING = "With `wait: true` it is asked, and a fork of it answers at once."
 DECIDE = "Decide yourself, and say in your last message what you decided."
 
 
@@ -49,7 +50,7 @@ class Post:
         if unread(folder / INBOX, self._read(receiver)) >= MOST_UNREAD:
             raise ForkError(f"the inbox of {receiver} is full: {MOST_UNREAD} messages wait there to be read")
         put_message(folder / INBOX, sender.id, text)
-        return self.when_read(receiver)
+        return self.when_read(receiver, ASKING)
 
     async def ask(self, sender: Agent, rig: Rig, call: CallId, to: str, text: str) -> str:
         """The answer to a question; the sender holds no place while it waits. Raises ForkError."""
@@ -84,8 +85,8 @@ class Post:
             )
         return AgentId(to)
 
-    def when_read(self, name: AgentId) -> str:
-        """When a message that was just left for this agent will be read, in a sentence."""
+    def when_read(self, name: AgentId, asking: str) -> str:
+        """When a message that was just left for this agent will be read; `asking` is how it could be asked instead."""
         live, member = self.session.live(name), self.session.fleet.members.get(name)
         if live is not None and live[0].task is not None:
             if any(call.forked for call in live[0].history.open_calls.values()):
@@ -96,7 +97,8 @@ class Post:
             return f"Sent. {name} has not begun yet, and reads it first."
         if live is not None and member is None:
             return f"Sent. {name} is idle, and reads it with its next prompt."
-        return f"Left in its inbox, but {name} has ended: it reads it only if somebody goes on with it."
+        ended = f"Left in its inbox, but {name} has ended: it reads it only if somebody goes on with it."
+        return f"{ended} {asking.format(agent=name)}"
 
     async def _inquired(self, sender: Agent, rig: Rig, text: str) -> str:
         if not rig.approvals.attended:

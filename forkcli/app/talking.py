@@ -9,6 +9,7 @@ from forkcli.store.agent_files import INBOX
 from forkcli.store.inbox import put_message
 from forkcli.ui.ports import Lines, Shown
 
+ASKING = "/ask {agent} has a fork of it answer."
 _NO_QUESTION = ("`/ask` takes a question", "with an agent's id before it, that agent")
 
 
@@ -22,7 +23,7 @@ async def tell(driver: ReplDriver, rest: str) -> Shown:
     if name not in known:
         raise ForkError(f"there is no agent {name!r} in this session", f"its agents: {', '.join(known)}")
     put_message(session.around.scratch.agent_folder(session.id, AgentId(name)) / INBOX, USER, text.strip())
-    return Lines(session.post.when_read(AgentId(name)))
+    return Lines(session.post.when_read(AgentId(name), ASKING))
 
 
 async def ask(driver: ReplDriver, rest: str) -> Shown:

@@ -13,7 +13,7 @@ from forkcli.ui.figures import count, dollars, share
 from forkcli.ui.fleetview import BoardRow, BoardView
 from forkcli.ui.look import ACCENT, BAD, FAINT, GOOD, STRONG, USER, WARN, Look
 from forkcli.ui.panel import clipped, window
-from forkcli.ui.sanitize import one_line
+from forkcli.ui.sanitize import first_line, one_line
 
 LOW = 0.5  # a share of the first request from the cache below this is pointed out
 DOING = 16  # cells that what an agent does gets at least, before columns are left out for it
@@ -82,7 +82,7 @@ def _head(rows: Sequence[BoardRow], look: Look) -> Text:
 def _foot(row: BoardRow, seen: Seen, width: int, look: Look) -> list[Text]:
     """The chosen agent's task, what was last said, and the keys."""
     room = max(8, width - 2)
-    task = one_line(row.task, TASK_ROWS * room)
+    task = first_line(row.task, TASK_ROWS * room)
     out = [Text(f"  {task[at : at + room]}", FAINT) for at in range(0, len(task), room)][:TASK_ROWS]
     if seen.note:
         out.append(Text(f"  {one_line(seen.note)}", WARN))

@@ -18,7 +18,7 @@ from forkcli.ui.figures import count, dollars, seconds, share
 from forkcli.ui.inquiry import told_item
 from forkcli.ui.item import Item
 from forkcli.ui.look import FAINT, STRONG, WARN, Look
-from forkcli.ui.sanitize import one_line
+from forkcli.ui.sanitize import first_line, one_line
 
 MOST = 12  # lines of the board
 
@@ -122,7 +122,7 @@ class Crowd:
 def _count(member: Member, body: e.Body) -> None:
     match body:
         case e.Agent(task=task):
-            member.task = one_line(task, 60)
+            member.task = first_line(task, 60)
         case e.Assistant(usage=usage, cost_usd=cost):
             member.steps += 1
             if member.cached is None and usage.prompt_tokens:

@@ -15,7 +15,7 @@ from forkcli.ui.figures import count, dollars
 from forkcli.ui.fold import hang
 from forkcli.ui.item import Item
 from forkcli.ui.look import BAD, FAINT, GOOD, STRONG, USER, WARN, Look
-from forkcli.ui.sanitize import one_line, sanitize
+from forkcli.ui.sanitize import first_line, one_line, sanitize
 
 SHOWN_PROMPT = 12  # lines of a prompt
 SHOWN_MESSAGE = 6  # lines of a message that is not the user's
@@ -71,7 +71,7 @@ def _note(body: e.Body, look: Look) -> str | None:
             return f"kept {count(usage.cache_read_input_tokens, 'token')} in the endpoint's cache{priced}"
         case Asked(by=by, question=question, agent=agent, answer=answer) if answer is not None:
             who = "you" if by == PERSON else one_line(by, 12)
-            return f"{who} asked: {one_line(question, 200)}{look.sep}{one_line(agent, 12)} answered"
+            return f"{who} asked: {first_line(question)}{look.sep}{one_line(agent, 12)} answered"
         case _:
             return None
 

@@ -9,7 +9,7 @@ from forkcli.ui.fold import hang
 from forkcli.ui.item import Item
 from forkcli.ui.look import BAD, FAINT, GOOD, STRONG, WARN, Look
 from forkcli.ui.rewound import rewound_item
-from forkcli.ui.sanitize import one_line, sanitize
+from forkcli.ui.sanitize import first_line, one_line, sanitize
 
 SHOWN_REPORT = 6  # lines of a report
 SHOWN_PATHS = 8
@@ -50,7 +50,7 @@ def spawned(spawn: e.Spawn, look: Look) -> Item:
     facts += [_ASKS[spawn.interview]] + ([f"model {one_line(spawn.model, 80)}"] if spawn.model else [])
     facts += [] if spawn.wait else ["in the background"]
     head = Text.assemble((f"{look.agent} ", GOOD), ("spawned", STRONG), (f" ({', '.join(facts)})", FAINT))
-    brief = one_line(spawn.brief, 200)
+    brief = first_line(spawn.brief)
     told = [hang("  ", Text.assemble(("brief: ", FAINT), brief))] if brief else []
     return Item(Group(hang("", head), *told, *_tasks(spawn)))
 
@@ -62,7 +62,7 @@ def _tasks(order: e.Order) -> list[RenderableType]:
         bounds += [count(child.max_steps, "step")] if child.max_steps else []
         more = f" ({', '.join(bounds)})" if bounds else ""
         agent = Text(f"  {one_line(child.agent, 12)} ", STRONG)
-        rows.append(hang(agent, Text.assemble(one_line(child.task, 200), (more, FAINT))))
+        rows.append(hang(agent, Text.assemble(first_line(child.task), (more, FAINT))))
     return rows
 
 

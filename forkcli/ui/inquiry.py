@@ -10,9 +10,10 @@ from rich.text import Text
 from forkcli.ui.fold import hang
 from forkcli.ui.item import Item
 from forkcli.ui.look import FAINT, STRONG, WARN, Look
-from forkcli.ui.sanitize import one_line, sanitize
+from forkcli.ui.sanitize import first_line, one_line, sanitize
 
 LONGEST = 8000  # characters of a question
+LONG_LINES = 12  # a question that takes more rows may have scrolled its own beginning away
 
 
 def inquiry_item(agent: str, text: str, look: Look) -> Item:
@@ -36,8 +37,9 @@ def spoken(agent: str, how: str, text: str, look: Look) -> Item:
 class Inquiry:
     """The panel: it says who waits for an answer, and leaves the keys to the input line."""
 
-    def __init__(self, agent: str, look: Look) -> None:
+    def __init__(self, agent: str, text: str, look: Look) -> None:
         self._agent = agent
+        self._text = text[:LONGEST]
         self._look = look
         self._listed = False
         self.answer: str | None = None
@@ -65,10 +67,22 @@ class Inquiry:
 
     def lines(self, height: int, width: int) -> list[Text]:
         """Who waits, and the keys."""
-        del height, width
+        rows = sum(1 + len(line) // max(8, width - 2) for line in self._text.splitlines())
+        begins = []
+        if rows > min(LONG_LINES, height):
+            where = f"{self._look.sep}{rows} lines, above; it begins: "
+            begins = [
+                Text.assemble(
+                    (f"{one_line(self._agent, 20)} asks you", STRONG),
+                    (where, FAINT),
+                    first_line(self._text),
+                    no_wrap=True,
+                    overflow="ellipsis",
+                )
+            ]
         words = f"{one_line(self._agent, 20)} waits for your answer"
         keys = f"{self._look.sep}enter answers{self._look.sep}esc on an empty line does not"
-        return [Text.assemble((words, STRONG), (keys, FAINT), no_wrap=True, overflow="ellipsis")]
+        return [*begins, Text.assemble((words, STRONG), (keys, FAINT), no_wrap=True, overflow="ellipsis")]
 
     def listing(self) -> list[Text]:
         """The same where lines are typed."""

@@ -116,7 +116,7 @@ class Repl:
 
     async def inquire(self, agent: str, text: str) -> str | None:
         """Put an agent's question to the user; their answer is the next line they send. None: they do not answer."""
-        panel = Inquiry(agent, self._look)
+        panel = Inquiry(agent, text, self._look)
         await self._dialogue.ask(panel, [inquiry_item(agent, text, self._look)])
         if panel.answer is not None:
             self._front.write([Item(said(panel.answer, self._look))])

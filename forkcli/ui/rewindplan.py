@@ -14,7 +14,7 @@ from forkcli.ui.figures import count
 from forkcli.ui.look import BAD, FAINT, GOOD, STRONG, USER, WARN, Look
 from forkcli.ui.panel import LEAVE, MOVES, NO_KEYS, AskedFor, clipped, folded, moved
 from forkcli.ui.rewindable import Children, OnEdit, PlannedFile, RewindOrder, RewindPlan
-from forkcli.ui.sanitize import one_line
+from forkcli.ui.sanitize import first_line, one_line
 
 BEYOND = 3  # things named that cannot be restored
 NAMED = 3  # children and files in one line
@@ -132,7 +132,7 @@ class PlanPanel(AskedFor):
                 names = _names([file.path for file in self._yours()])
                 return [Text.assemble((f"{self._look.warn} ", WARN), "You changed since: ", (names, STRONG))]
             case "children":
-                words = [f"{one_line(child.agent, 12)} ({one_line(child.task, 60)})" for child in self._plan.children]
+                words = [f"{one_line(child.agent, 12)} ({first_line(child.task, 60)})" for child in self._plan.children]
                 return [Text.assemble((f"{self._look.agent} ", WARN), "Still at work: ", (_names(words), STRONG))]
 
     def _what_about(self, room: int, width: int) -> list[Text]:

@@ -86,6 +86,12 @@ def one_line(text: str, limit: int = 200) -> str:
     return sanitize(cut.replace("\r\n", "\n")).replace("\n", "⏎").replace("\t", " ")
 
 
+def first_line(text: str, limit: int = 200) -> str:
+    """The first line that says something, sanitized and at most `limit` characters; `…` where more follows."""
+    first, _, more = text.strip()[: limit * 50].partition("\n")
+    return one_line(f"{first.rstrip()} …" if more.strip() else first, limit)
+
+
 def command_lines(text: str) -> list[str]:
     """Output of a command as the lines a reader wants: a lone carriage return starts a line anew, colours are gone."""
     return sanitize(text.replace("\r\n", "\n").replace("\r", "\n"), colours=False).split("\n")

@@ -68,6 +68,7 @@ def test_a_message_to_an_agent_that_has_ended_waits_in_its_inbox_and_the_sender_
     with den(project, plans) as home:
         home.ask()
         assert said(home, "main")[0].startswith("Left in its inbox, but f1 has ended")
+        assert said(home, "main")[0].endswith("With `wait: true` it is asked, and a fork of it answers at once.")
         (file,) = (home.folder / "agents/f1/inbox").iterdir()
         assert (file.name, file.read_text()) == ("0001-main.md", "one more thing")
         assert heard(home, "f1") == []

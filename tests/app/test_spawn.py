@@ -66,6 +66,28 @@ def test_it_is_told_where_the_prompt_and_its_parents_history_lie_and_what_the_pr
         assert 'send(to="parent", wait=true)' in asked
 
 
+def test_its_shell_stands_where_it_is_told_wherever_its_parents_has_gone(project: Path) -> None:
+    (project / "deep").mkdir()
+    where = reply(call("bash", command="pwd"))
+    plans = {
+        "main": [reply(call("bash", command="cd deep")), reply(spawns("one", "two")), reply("Done.")],
+        "s1": [where, reply("Ready.")],
+        "f2": [where, reply("Done.")],
+    }
+    with den(project, plans, access="full") as home:
+        assert home.ask().status == "done"
+        assert f"Shell: bash, in {project} at first" in first(home, "s1")
+        assert home.results("s1")[0] == home.results("f2")[0] == str(project)
+
+
+def test_who_begins_its_task_is_told_that_it_may_still_ask(project: Path) -> None:
+    with den(project, {"main": [reply(spawns("one")), reply(spawns("two", "three")), reply("Done.")]}) as home:
+        assert home.ask().status == "done"
+        for name in ("s1", "f3", "f4"):
+            told = newest(home.requests(name)[-1].body)
+            assert 'main may know, ask: `send(to="parent", wait=true)`' in told
+
+
 def test_without_an_interview_each_task_begins_at_once_in_an_agent_of_its_own(project: Path) -> None:
     with den(project, {"main": [reply(spawns("one", "two", interview="none")), reply("Done.")]}) as home:
         assert home.ask().status == "done"

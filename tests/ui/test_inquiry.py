@@ -75,8 +75,18 @@ async def test_hostile_words_of_a_question_never_reach_the_terminal() -> None:
         assert await asked is None
 
 
+async def test_of_a_question_that_fills_the_screen_it_stays_in_view_who_asks_and_how_it_begins() -> None:
+    async with session(FakeDriver(replies)) as here:
+        long = "Which of these?\n" + "\n".join(f"choice {n}" for n in range(200))
+        asked = asyncio.create_task(here.repl.inquire("f2", long))
+        await here.see("choice 199", "f2 asks you", "201 lines, above; it begins: Which of these? …")
+        await here.see("f2 waits for your answer")
+        here.type("the first\r")
+        assert await asked == "the first"
+
+
 def test_on_a_terminal_that_takes_lines_an_empty_one_gives_no_answer() -> None:
-    panel = Inquiry("f2", look_of({}, "utf-8"))
+    panel = Inquiry("f2", "Which one?", look_of({}, "utf-8"))
     assert not panel.armed
     assert "f2 waits for your answer" in panel.listing()[0].plain
     assert panel.armed

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from forkcli.ui.sanitize import command_lines, one_line, sanitize
+from forkcli.ui.sanitize import command_lines, first_line, one_line, sanitize
 
 TRICKY = (
     "\x1b\x07\x08\r\n\t\x9b\x90\x7f\u202e\u2066\u200b\u200d\u200c\ufe0f\ufe0e\u20e3\U000e0041\U000e0100\ufeff\u2028"
@@ -90,3 +90,15 @@ def test_output_of_commands_loses_its_colours_and_progress_bars_become_lines() -
 
 def test_a_cut_line_says_so() -> None:
     assert one_line("a\nb" * 200, limit=5) == "a⏎ba…"
+
+
+def test_of_words_with_many_lines_the_first_that_says_something_stands_for_all() -> None:
+    assert first_line("\n\n  Review it.\r\n\nThen say so.") == "Review it. …"
+    assert first_line("one line\n") == "one line"
+    assert first_line("x" * 300, 5) == "xxxx…"
+    assert first_line(" \n ") == ""
+
+
+@given(texts)
+def test_a_first_line_stays_one_line(text: str) -> None:
+    assert not {"\n", "\t", "⏎"} & (set(first_line(text)) - set(text))
