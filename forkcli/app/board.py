@@ -71,9 +71,12 @@ class LiveBoard:
         about = history.agent
         above = histories.get((about.above if about else None) or AgentId(""))
         working = name in self.session.fleet.members or (name in live and live[name].task is not None)
-        moved = (len(history.entries), name in above.reports if above else False, working, self.window)
+        waits = working and self.session.fleet.places.waits(name)
+        moved = (len(history.entries), name in above.reports if above else False, working, waits, self.window)
         if self._rows.get(name, (None, None))[0] != moved:
             self._rows[name] = (moved, self._reckoned(name, history, above, working=working))
+            if waits:
+                self._rows[name] = (moved, replace(self._rows[name][1], state="waiting"))
         return replace(self._rows[name][1], depth=depth, here=name == self.session.agent.id)
 
     def _reckoned(self, name: AgentId, history: History, above: History | None, *, working: bool) -> BoardRow:

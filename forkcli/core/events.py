@@ -87,6 +87,14 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True)
+class Waiting:
+    """An agent does nothing until these children have reported."""
+
+    agent: AgentId
+    children: tuple[AgentId, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class TurnEnded:
     """The agent stopped; `sentence` says why unless it is done."""
 
@@ -96,5 +104,15 @@ class TurnEnded:
 
 
 Event: TypeAlias = (
-    Appended | StepStarted | TextDelta | StepDropped | CallStarted | CallOutput | RetryWait | Warned | Told | TurnEnded
+    Appended
+    | StepStarted
+    | TextDelta
+    | StepDropped
+    | CallStarted
+    | CallOutput
+    | RetryWait
+    | Warned
+    | Told
+    | Waiting
+    | TurnEnded
 )

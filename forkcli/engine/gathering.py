@@ -6,6 +6,7 @@ from contextlib import suppress
 
 from forkcli.core.decide import unreported
 from forkcli.core.entries import Merge, Order, Spawn, ToolResult
+from forkcli.core.events import Waiting
 from forkcli.core.ids import AgentId, CallId
 from forkcli.core.interview import interviewing
 from forkcli.core.messages import text_block
@@ -52,17 +53,20 @@ async def finished(roster: Roster, parent: Agent, rig: Rig, order: Order) -> Non
 async def _ended(roster: Roster, parent: Agent, order: Order) -> None:
     """Wait until the children of an order that run have ended."""
     async with roster.waiting(parent):
-        tasks = [roster.members[child.agent].task for child in order.children if child.agent in roster.members]
-        if tasks:
-            await asyncio.wait(tasks)
+        names = tuple(child.agent for child in order.children if child.agent in roster.members)
+        if names:
+            parent.emit(Waiting(parent.id, names))
+            await asyncio.wait([roster.members[name].task for name in names])
     roster.raise_broken()
 
 
 async def next_report(roster: Roster, parent: Agent) -> bool:
     """Wait until a child that works in the background has reported, or for a moment; False if none runs."""
     roster.raise_broken()
-    if not set(roster.running(parent)) & set(unreported(parent.history)):
+    names = tuple(name for name in unreported(parent.history) if name in roster.running(parent))
+    if not names:
         return False
+    parent.emit(Waiting(parent.id, names))
     parent.woken.clear()
     async with roster.waiting(parent):
         with suppress(TimeoutError):

@@ -27,6 +27,10 @@ class Places:
             self._held.discard(agent)
             self._free.release()
 
+    def waits(self, agent: AgentId) -> bool:
+        """Whether it waits for children or for an answer, and does nothing else."""
+        return agent in self._waiting
+
     @asynccontextmanager
     async def lent(self, agent: AgentId) -> AsyncIterator[None]:
         """While this lasts the agent waits: others may have its place. One that is stopped then needs none again.

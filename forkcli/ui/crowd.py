@@ -14,6 +14,7 @@ from forkcli.core import events as ev
 from forkcli.core.messages import Block
 from forkcli.ui.calls import title
 from forkcli.ui.entries import warned
+from forkcli.ui.family import awaited
 from forkcli.ui.figures import count, dollars, seconds, share
 from forkcli.ui.inquiry import told_item
 from forkcli.ui.item import Item
@@ -33,6 +34,7 @@ class Member:
     cached: float | None = None  # share of its first request that came from the cache
     cost: float | None = None
     task: str = ""
+    awaited: tuple[str, ...] = ()  # children that it waits for
 
 
 class Crowd:
@@ -70,6 +72,8 @@ class Crowd:
                 member.doing = "thinking" if thinking else self._saying(event.agent)
             case ev.CallStarted(call=call):
                 member.doing = _words(call, self._look)
+            case ev.Waiting(children=children):
+                member.awaited, member.doing = children, awaited(children)
             case ev.RetryWait(seconds=wait):
                 member.doing = f"sending again in {round(wait)} s"
         return []
@@ -128,6 +132,9 @@ def _count(member: Member, body: e.Body) -> None:
             if member.cached is None and usage.prompt_tokens:
                 member.cached = usage.cache_share
             member.cost = _plus(member.cost, cost)
+        case e.Report(agent=agent) if agent in member.awaited:
+            member.awaited = tuple(name for name in member.awaited if name != agent)
+            member.doing = awaited(member.awaited) if member.awaited else "working"
         case e.Warmed(cost_usd=cost):
             member.cost = _plus(member.cost, cost)
 

@@ -1,5 +1,7 @@
 """What an agent's history says of its family, its own past self included: who was sent off, and what came back."""
 
+from collections.abc import Sequence
+
 from rich.console import Group, RenderableType
 from rich.text import Text
 
@@ -13,6 +15,7 @@ from forkcli.ui.sanitize import first_line, one_line, sanitize
 
 SHOWN_REPORT = 6  # lines of a report
 SHOWN_PATHS = 8
+SHOWN_NAMES = 4
 
 _ASKS: dict[e.Interview, str] = {
     "fork": "a fork answers its questions",
@@ -64,6 +67,13 @@ def _tasks(order: e.Order) -> list[RenderableType]:
         agent = Text(f"  {one_line(child.agent, 12)} ", STRONG)
         rows.append(hang(agent, Text.assemble(first_line(child.task), (more, FAINT))))
     return rows
+
+
+def awaited(children: Sequence[str]) -> str:
+    """What an agent does that waits for these."""
+    names = ", ".join(one_line(name, 12) for name in children[:SHOWN_NAMES])
+    more = len(children) - SHOWN_NAMES
+    return f"waiting for {names}" + (f" and {more} more" if more > 0 else "")
 
 
 def reported(report: e.Report, look: Look) -> Item:

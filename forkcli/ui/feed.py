@@ -17,6 +17,7 @@ from forkcli.core.messages import Block, calls_of, text_of
 from forkcli.ui.blocks import BlockSplitter, MarkdownBlock
 from forkcli.ui.calls import finished, running, title
 from forkcli.ui.entries import failure_text, item_of, warned
+from forkcli.ui.family import awaited
 from forkcli.ui.figures import count, dollars, seconds, share, tokens
 from forkcli.ui.item import Item
 from forkcli.ui.look import FAINT, WARN, Look
@@ -53,7 +54,7 @@ class _Sum:
 class _Turn:
     since: float
     own: _Sum = field(default_factory=_Sum)
-    reports: int = 0  # of forks that ended in it
+    reports: list[str] = field(default_factory=list)  # the children that ended in it
     theirs: _Sum = field(default_factory=_Sum)
     told: bool = False  # how it ended has been said by an entry
 
@@ -74,6 +75,7 @@ class Feed:
         self._retry: tuple[float, ev.RetryWait] | None = None
         self._turn: _Turn | None = None
         self._phase = ""
+        self._awaited: list[str] = []  # children without whose reports the turn does not go on
 
     @property
     def busy(self) -> bool:
@@ -96,6 +98,8 @@ class Feed:
                 self._phase = ""
             case ev.CallOutput(call=key, text=text):
                 self._output(key, text)
+            case ev.Waiting(children=children):
+                self._awaited = [*children]
             case ev.RetryWait():
                 self._retry = (self._clock() + event.seconds, event)
             case ev.Warned(text=text):
@@ -119,7 +123,7 @@ class Feed:
 
     def _step(self) -> None:
         self._begin().own.steps += 1
-        self._streamed, self._thought, self._retry = False, "", None
+        self._streamed, self._thought, self._retry, self._awaited = False, "", None, []
         self._phase = "waiting for the model"
 
     def _text(self, event: ev.TextDelta) -> list[Item]:
@@ -189,7 +193,8 @@ class Feed:
             case e.Warmed(usage=usage, cost_usd=cost) if self._turn is not None:
                 self._turn.own.add(usage, cost, 0)
             case e.Report() if self._turn is not None:
-                self._turn.reports += 1
+                self._awaited = [name for name in self._awaited if name != body.agent]
+                self._turn.reports.append(body.agent)
                 self._turn.theirs.add(body.usage, body.cost_usd, body.steps)
 
     def _one(self, body: e.Body) -> list[Item]:
@@ -224,7 +229,7 @@ class Feed:
         turn, self._turn = self._turn, None
         self._calls.clear()
         self._blocks.clear()
-        self._retry, self._phase, self._thought = None, "", ""
+        self._retry, self._phase, self._thought, self._awaited = None, "", "", []
         if event.status != "done" and event.sentence and not (turn and turn.told):
             items.append(Item(failure_text(event.sentence, (), self._look)))
         if turn is not None and turn.own.steps:
@@ -234,7 +239,7 @@ class Feed:
     def _summary(self, turn: _Turn) -> Text:
         lines = [self._sums(turn.own, [count(turn.own.steps, "step"), seconds(self._clock() - turn.since)])]
         if turn.reports:
-            lines.append(self._sums(turn.theirs, [count(turn.reports, "fork"), count(turn.theirs.steps, "step")]))
+            lines.append(self._sums(turn.theirs, [*_kinds(turn.reports), count(turn.theirs.steps, "step")]))
         return Text("\n".join(lines), FAINT)
 
     def _sums(self, of: _Sum, parts: list[str]) -> str:
@@ -254,8 +259,13 @@ class Feed:
         if self._turn is None:
             return ""
         for call in self._calls.values():
-            return one_line(title(call.block, self._look)[0].plain, 60)
-        return self._phase or "working"
+            if not self._awaited:
+                return one_line(title(call.block, self._look)[0].plain, 60)
+        return self._now or "working"
+
+    @property
+    def _now(self) -> str:
+        return awaited(self._awaited) if self._awaited else self._phase
 
     @property
     def streaming(self) -> str:
@@ -288,10 +298,17 @@ class Feed:
             )
         turn = self._turn
         elapsed = seconds(now - turn.since) if turn and now - turn.since >= 1 else ""
-        phase = self._phase or ("running" if self._calls else "working")
+        phase = self._now or ("running" if self._calls else "working")
         words = self._look.sep.join(part for part in (phase, elapsed, "esc stops") if part)
         return Text.assemble((f"{spin} ", "cyan"), (words, FAINT))
 
 
 def _lines(text: str) -> list[str]:
     return [line for line in command_lines(text) if line.strip()]
+
+
+def _kinds(names: list[str]) -> list[str]:
+    """How many of these agents are forks, and how many were spawned."""
+    forks = sum(name.startswith("f") for name in names)
+    spawned = len(names) - forks
+    return [count(number, noun) for number, noun in ((forks, "fork"), (spawned, "spawned agent")) if number]

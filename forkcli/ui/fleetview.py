@@ -9,7 +9,7 @@ class BoardRow:
     """One agent. `depth` is how far below the root it stands; shares are 0 to 1; the cost is in US dollars."""
 
     agent: str
-    state: str  # running, idle, done, failed, stopped, limit, damaged
+    state: str  # running, waiting, idle, done, failed, stopped, limit, damaged
     task: str = ""
     kind: str = "fork"  # main, fork, spawn, abandoned
     depth: int = 0

@@ -36,6 +36,22 @@ def test_what_others_do_is_a_line_on_the_board_and_not_in_the_scrollback() -> No
     assert not watched.stage.busy
 
 
+def test_who_waits_for_others_is_said_to_wait_for_those_that_have_not_reported() -> None:
+    watched = Watched()
+    report = e.Report(F2, "done", "Here.")
+    for agent in (MAIN, F1):
+        watched.on(ev.StepStarted(agent, 1), ev.Waiting(agent, (F2, AgentId("f3"))))
+        assert watched.stage.doing(agent).startswith("waiting for f2, f3")
+        watched.on(of(agent, appended(report)))
+        assert watched.stage.doing(agent).startswith("waiting for f3")
+    assert any("waiting for f3" in line and "esc stops" in line for line in watched.live())
+    assert any(line.startswith("* f1") and "waiting for f3" in line for line in watched.live())
+    watched.on(ev.StepStarted(MAIN, 2), ev.StepStarted(F1, 2))
+    assert "waiting for f3" not in "".join(watched.live())
+    watched.on(ev.Waiting(MAIN, tuple(AgentId(f"f{n}") for n in range(1, 33))))
+    assert watched.stage.doing(MAIN) == "waiting for f1, f2, f3, f4 and 28 more"
+
+
 def test_the_board_shows_at_most_twelve_and_counts_the_rest() -> None:
     watched = Watched()
     for n in range(1, 21):
@@ -80,6 +96,16 @@ def test_the_end_of_a_turn_sums_up_its_forks_and_their_call_is_not_shown_again()
     assert watched.on(result("fork", "<report/>")) == ""
     said = watched.on(ev.TurnEnded(MAIN, "done"))
     assert said.splitlines()[-1] == "2 forks · 8 steps · 2.0k in, 90% cached, 40 out · $1.00"
+
+
+def test_the_end_of_a_turn_tells_forks_from_spawned_agents() -> None:
+    report = e.Report(AgentId("s3"), "done", "approve", 2, e.Usage(100, 20, 900, 0))
+    spent = "2 steps · 1.0k in, 90% cached, 20 out"
+    watched = Watched()
+    watched.on(ev.StepStarted(MAIN, 1), appended(report))
+    assert watched.on(ev.TurnEnded(MAIN, "done")).splitlines()[-1] == f"1 spawned agent · {spent}"
+    watched.on(ev.StepStarted(MAIN, 1), appended(report), appended(replace(report, agent=F1)))
+    assert "1 fork · 1 spawned agent · 4 steps" in watched.on(ev.TurnEnded(MAIN, "done"))
 
 
 def test_a_call_that_forked_nothing_is_shown_with_its_error() -> None:
