@@ -8,7 +8,7 @@ from forkcli.app.nursery import LAYERS
 from forkcli.core.ids import AgentId, Seq, is_agent_id
 from forkcli.engine.agent import Agent, Stop
 from forkcli.engine.ports import ForkOrder, Task, Workspace
-from forkcli.errors import ForkError
+from forkcli.errors import ForkError, Kind
 from forkcli.store.agent_files import HISTORY, folded, open_agent
 from forkcli.store.reading import read_history
 from forkcli.workspace.base import open_fork
@@ -42,7 +42,9 @@ def go(session: "Session", name: str) -> None:
     agent = AgentId(name)
     known = session.around.scratch.agents(session.id)
     if not is_agent_id(name) or agent not in known:
-        raise ForkError(f"there is no agent {name!r} in this session", f"its agents: {', '.join(known)}")
+        raise ForkError(
+            f"there is no agent {name!r} in this session", f"its agents: {', '.join(known)}", kind=Kind.USAGE
+        )
     if agent == session.agent.id:
         return
     if agent in session.answering.live:

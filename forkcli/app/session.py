@@ -25,7 +25,7 @@ from forkcli.engine.fleet import Fleet
 from forkcli.engine.loop import run_turn
 from forkcli.engine.ports import AgentFiles
 from forkcli.engine.rig import Rig
-from forkcli.errors import ForkError
+from forkcli.errors import ForkError, Kind
 from forkcli.models.catalog import full_name
 from forkcli.store.agent_files import create_agent, folded, open_agent, read_agent
 from forkcli.store.lock import SessionLock, lock_agent, lock_session
@@ -162,7 +162,7 @@ def fork_of_held(around: Surroundings, session: SessionId, name: AgentId, at: Se
     scratch = around.scratch
     if not is_agent_id(name) or name not in scratch.agents(session):
         known = ", ".join(scratch.agents(session))
-        raise ForkError(f"there is no agent {name!r} in session {session}", f"its agents: {known}")
+        raise ForkError(f"there is no agent {name!r} in session {session}", f"its agents: {known}", kind=Kind.USAGE)
     folder = scratch.agent_folder(session, name)
     above = folded(folder, read_agent(folder))
     begin = beginning(above, at)

@@ -21,7 +21,9 @@ async def tell(driver: ReplDriver, rest: str) -> Shown:
     session = session_of(driver)
     known = session.post.known()
     if name not in known:
-        raise ForkError(f"there is no agent {name!r} in this session", f"its agents: {', '.join(known)}")
+        raise ForkError(
+            f"there is no agent {name!r} in this session", f"its agents: {', '.join(known)}", kind=Kind.USAGE
+        )
     put_message(session.around.scratch.agent_folder(session.id, AgentId(name)) / INBOX, USER, text.strip())
     return Lines(session.post.when_read(AgentId(name), ASKING))
 

@@ -66,7 +66,7 @@ def test_an_agent_that_is_not_there_is_named_with_those_that_are(desk: Desk, ser
     serve(reply("fine"))
     desk.run("-p", "first")
     done = desk.run("-c", "--agent", "f7", "-p", "hello")
-    assert done.code == 1
+    assert done.code == desk.run("show", "f7").code == desk.run("tell", "f7", "hello").code == 2
     assert "no agent 'f7'" in one_sentence(done.stderr)
     assert "main" in done.stderr
 

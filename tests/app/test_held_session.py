@@ -102,7 +102,7 @@ def test_from_a_checkpoint_too_and_a_number_that_is_none_is_refused(desk: Desk, 
     assert "--at takes a whole number" in none.stderr
     assert desk.run("-c", "--fork", "--at", "3", "-p", "aside").code == 0
     nobody = desk.run("-c", "--fork", "--agent", "f77", "-p", "aside")
-    assert nobody.code == 1
+    assert nobody.code == 2
     assert "there is no agent 'f77'" in nobody.stderr
     busy.go.set()
     assert first.wait() == 0
