@@ -58,7 +58,6 @@ class Settings:
     cwd: Path
     project: Path
     prompt: str | None = None
-    print_: bool = False
     continue_: bool = False
     resume: str | None = None
     agent: str | None = None
@@ -117,7 +116,7 @@ def user_config_dir(env: Mapping[str, str]) -> Path | None:
 
 def _flag_values(flags: Flags) -> dict[str, Any]:
     values: dict[str, Any] = {}
-    for name in (f.name for f in fields(Flags) if f.name != "cwd"):
+    for name in (f.name for f in fields(Flags) if f.name not in {"cwd", "print_"}):
         value = getattr(flags, name)
         if value is None or value is False or value == ():
             continue

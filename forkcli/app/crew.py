@@ -49,7 +49,7 @@ def make_rig(around: Surroundings, agent: Agent, workspace: Workspace) -> Rig:
         approvals=around.approvals,
         emit=around.emit,
         cwd=str(settings.cwd),
-        limits=Limits(settings.max_steps, settings.max_cost, settings.timeout_s),
+        limits=Limits(settings.max_steps, settings.max_cost),
         limiter=around.limiter,
     )
 

@@ -6,7 +6,6 @@ Without a sandbox only the commands of its own script run, and that is said.
 import asyncio
 import sys
 import tempfile
-from dataclasses import replace
 from pathlib import Path
 
 from forkcli.app import oneshot
@@ -88,7 +87,7 @@ def run(settings: Settings) -> int:
             scratch.ensure()
             code = asyncio.run(converse(demo, scratch, ask=OwnCommands, once=True))
         else:
-            code = oneshot.run(replace(demo, print_=True), None, ask=OwnCommands)
+            code = oneshot.run(demo, None, ask=OwnCommands)
     sys.stdout.write(_closing(project, width))
     return code
 

@@ -55,7 +55,6 @@ class ReplDriver:
         history = session.agent.history if session else History()
         answer = _newest_answer(history.entries)
         return Status(
-            session=session.id if session else "",
             agent=session.agent.id if session else MAIN,
             model=history.model or full_name(settings.model or DEFAULT_MODEL),
             effort=history.effort if session else settings.effort,

@@ -13,7 +13,8 @@ from forkcli.app.aside import aside, whole
 from forkcli.app.keeping import FilesKeeper
 from forkcli.app.merging import Merging
 from forkcli.core.entries import Snapshot
-from forkcli.core.file_plan import FilesPlan, OnEdit, PathChange, Restored, Unrestored
+from forkcli.core.events import Warned
+from forkcli.core.file_plan import FilesPlan, OnEdit, PathChange, Restored, Unrestored, in_the_way
 from forkcli.core.ids import Seq
 from forkcli.core.timeline import Mark, Timeline, told_changes
 from forkcli.engine.agent import Agent
@@ -26,7 +27,6 @@ from forkcli.workspace.snapshots import Change, Snapshots
 
 NAMED = 20  # ignored paths that are named one by one
 TRIES = 3  # how often files are looked at again that change while they are being replaced
-YOURS = "you changed it meanwhile"
 UNKNOWN = "no snapshot of the files is known there"
 
 
@@ -38,7 +38,7 @@ class Now:
     taken: Snapshot
     changes: tuple[Change, ...]
     yours: frozenset[str]  # paths that the user (or a job) changed since, with or without the agent
-    jobs: bool
+    jobs: bool  # one ran meanwhile
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +51,10 @@ class GoingBack:
         """What restoring the files of entry `to` would do. Raises ForkError where the files cannot be looked at."""
         now = await self._now(agent, rig, to)
         if now is None:
-            return FilesPlan(to, unknown=UNKNOWN)
+            return FilesPlan(unknown=UNKNOWN)
         changes = tuple(_told(change, now.yours) for change in now.changes)
         beyond = (*dict.fromkeys((*now.mark.excluded, *now.taken.excluded)), *await self._beyond(agent, rig))
-        return FilesPlan(to, changes, beyond, jobs=now.jobs)
+        return FilesPlan(changes, beyond, jobs=now.jobs)
 
     async def changed_since(self, agent: Agent, rig: Rig, to: Seq) -> tuple[str, ...]:
         """Paths that differ now from what they were at entry `to`; where no snapshot tells, those that tools named."""
@@ -81,7 +81,7 @@ class GoingBack:
                 f"the files of {agent.id} at {to} cannot be restored: {UNKNOWN}", "the conversation alone can go back"
             )
         changed = {change.path for change in now.changes}
-        yours = tuple(Unrestored(path, YOURS) for path in sorted(now.yours & changed))
+        yours = in_the_way(sorted(now.yours & changed), jobs=now.jobs)
         head = _head(agent)
         if not changed or (on_edit == "stop" and yours):
             before = self._note(agent, now.taken, head)
@@ -145,6 +145,8 @@ class GoingBack:
                 break
             taken = await self._taken(agent, rig)
             before = self._note(agent, replace(taken, restore="before"), _head(agent))
+        for note in applied.notes:
+            agent.emit(Warned(agent.id, note))
         after = await self._taken(agent, rig)
         self._note(agent, replace(after, restore="after"), before)
         return _restored(applied, before, yours if keep else ())
@@ -184,7 +186,6 @@ def _restored(applied: Applied, before: Seq, kept: tuple[Unrestored, ...]) -> Re
         restored=tuple(sorted({*applied.written, *applied.deleted})),
         kept=(*kept, *map(_unrestored, applied.kept)),
         conflicts=tuple(map(_unrestored, applied.conflicts)),
-        notes=applied.notes,
     )
 
 

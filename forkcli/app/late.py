@@ -69,7 +69,6 @@ class LateDriver:
             return self._real.status()
         settings = self._settings
         return Status(
-            session="",
             agent=MAIN,
             model=full_name(settings.model or DEFAULT_MODEL),
             effort=settings.effort,

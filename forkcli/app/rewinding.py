@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from forkcli.app.abandoning import Abandoning
-from forkcli.app.going_back import YOURS, GoingBack
+from forkcli.app.going_back import GoingBack
 from forkcli.core.entries import Failure, Interrupt, Prompt, Rewind
 from forkcli.core.events import Warned
 from forkcli.core.file_plan import OnEdit, Restored, Unrestored
@@ -117,10 +117,8 @@ class Rewinding:
     async def check_files(self, agent: Agent, rig: Rig, to: Seq) -> None:
         """Raises ForkError where files could not be restored now without replacing what the user changed."""
         plan = await self.files.preview(agent, rig, to)
-        if plan.yours:
-            raise conflict(
-                Restored(done=False, before=to, conflicts=tuple(Unrestored(path, YOURS) for path in plan.yours))
-            )
+        if plan.in_the_way:
+            raise conflict(plan.in_the_way)
 
     async def go(self, agent: Agent, rig: Rig, way: Way) -> Rewind:
         """Go back. Raises ForkError, and then neither the conversation nor a file is another one."""
@@ -129,7 +127,7 @@ class Rewinding:
         if way.files == "restore":
             restored = await self.files.restore(agent, rig, way.to, way.on_edit)
             if not restored.done:
-                raise conflict(restored)
+                raise conflict(restored.conflicts)
         self.outcome = restored
         left = way.left
         if way.report and left is None:
@@ -167,10 +165,10 @@ class Rewinding:
         return str(agent.files.folder.relative_to(self.project))
 
 
-def conflict(restored: Restored) -> ForkError:
+def conflict(found: tuple[Unrestored, ...]) -> ForkError:
     """What is said where files stand in the way."""
-    paths = ", ".join(f"{one.path} ({one.why})" for one in restored.conflicts[:NAMED])
-    more = f" and {len(restored.conflicts) - NAMED} more" if len(restored.conflicts) > NAMED else ""
+    paths = ", ".join(f"{one.path} ({one.why})" for one in found[:NAMED])
+    more = f" and {len(found) - NAMED} more" if len(found) > NAMED else ""
     return ForkError(
         f"files stand in the way, so nothing was restored or rewound: {paths}{more}",
         "go back without the files, or say that yours are to be kept or replaced",

@@ -76,11 +76,6 @@ class Session:
         """The first prompt, verbatim."""
         return self.around.scratch.prompt_file(self.id)
 
-    @property
-    def going_back(self) -> GoingBack:
-        """The files of the session's agents as they were."""
-        return GoingBack(self.merging)
-
     async def merge(self, name: str) -> Merge:
         """Bring the files of a fork of the agent in focus into its own, as they are now. Raises ForkError."""
         child = AgentId(name)

@@ -65,7 +65,7 @@ class Wayback:
         try:
             files = await self._rewinding.files.preview(agent, session.rig, to)
         except ForkError as error:
-            files = FilesPlan(to, unknown=error.sentence)
+            files = FilesPlan(unknown=error.sentence)
         running = self._left_at_work(to)
         return RewindPlan(
             to,
@@ -74,6 +74,7 @@ class Wayback:
             files=tuple(PlannedFile(one.path, one.since, one.added, one.removed, one.yours) for one in files.changes),
             beyond=files.beyond,
             no_files=files.unknown,
+            jobs=files.jobs,
             children=tuple(RunningChild(name, self._task(name)) for name in running),
         )
 
@@ -85,7 +86,7 @@ class Wayback:
         if order.what == "files":
             restored = await self._rewinding.files.restore(agent, session.rig, order.to, order.on_edit)
             if not restored.done:
-                raise conflict(restored)
+                raise conflict(restored.conflicts)
             return Rewound(
                 f"{_count(len(restored.restored))} restored to what they were at {order.to}.", agent=agent.id
             )

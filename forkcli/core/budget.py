@@ -47,7 +47,6 @@ class Limits:
 
     max_steps: int | None = None
     max_cost_usd: float | None = None
-    timeout_s: float | None = None
 
     def exceeded(self, steps: int, cost_usd: float) -> str | None:
         """The sentence that names the bound which `steps` or `cost_usd` (of this run) have reached, else None."""

@@ -3,6 +3,7 @@
 Paths are relative to the project. Nothing here looks at a file.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -28,27 +29,21 @@ class PathChange:
 
 @dataclass(frozen=True, slots=True)
 class FilesPlan:
-    """What restoring the files of checkpoint `to` would do.
+    """What restoring the files of a checkpoint would do.
 
     `unknown` says why that cannot be told, and is empty where it can. `beyond` names what is not restored whatever is
     done: a path (or what it is) and why, each. `jobs`: a background job ran meanwhile, so what is `yours` may be its.
     """
 
-    to: Seq
     changes: tuple[PathChange, ...] = ()
     beyond: tuple[str, ...] = ()
     jobs: bool = False
     unknown: str = ""
 
     @property
-    def paths(self) -> tuple[str, ...]:
-        """The paths that differ."""
-        return tuple(change.path for change in self.changes)
-
-    @property
-    def yours(self) -> tuple[str, ...]:
-        """Those that the user changed meanwhile."""
-        return tuple(change.path for change in self.changes if change.yours)
+    def in_the_way(self) -> "tuple[Unrestored, ...]":
+        """Those that the user (or a background job) changed meanwhile."""
+        return in_the_way([change.path for change in self.changes if change.yours], jobs=self.jobs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +59,7 @@ class Restored:
     """What became of the files. Unless `done`, none was changed, and `conflicts` says what stood against it.
 
     `before` is the number of the snapshot entry that holds what was there: restoring the files of that entry undoes
-    this. `kept` are files that were left as they are. `notes` are sentences for people.
+    this. `kept` are files that were left as they are.
     """
 
     done: bool
@@ -72,4 +67,9 @@ class Restored:
     restored: tuple[str, ...] = ()  # written or deleted
     kept: tuple[Unrestored, ...] = ()
     conflicts: tuple[Unrestored, ...] = ()
-    notes: tuple[str, ...] = ()
+
+
+def in_the_way(paths: Iterable[str], *, jobs: bool) -> tuple[Unrestored, ...]:
+    """Files of the user's, which nothing replaces unasked; with `jobs` they may be the work of a background job."""
+    why = "you or a background job changed it meanwhile" if jobs else "you changed it meanwhile"
+    return tuple(Unrestored(path, why) for path in paths)

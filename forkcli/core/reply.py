@@ -108,15 +108,15 @@ class ReplyBuilder:
                 self.request_id = _text(event.get("request_id"))
         return []
 
-    def assistant(self, ms: int, cost_usd: float | None = None) -> Assistant:
+    def assistant(self, ms: int) -> Assistant:
         """The complete answer; `ms` is how long it took. Raises ValueError when it is not `finished`."""
         if not self.finished:
             raise ValueError("the answer is not complete")
-        return self._entry(ms, cost_usd, cut=False)
+        return self._entry(ms, cut=False)
 
-    def partial(self, ms: int, cost_usd: float | None = None) -> Assistant | None:
+    def partial(self, ms: int) -> Assistant | None:
         """What is worth keeping of an answer that was stopped on its way; None when nothing is."""
-        entry = self._entry(ms, cost_usd, cut=True)
+        entry = self._entry(ms, cut=True)
         return entry if entry.content else None
 
     def _begin(self, message: Json) -> None:
@@ -180,7 +180,7 @@ class ReplyBuilder:
             lost.append(kept.pop())
         return [b for _, b in kept], [b for _, b in sorted(lost, key=lambda pair: pair[0]) if b]
 
-    def _entry(self, ms: int, cost_usd: float | None, *, cut: bool) -> Assistant:
+    def _entry(self, ms: int, *, cut: bool) -> Assistant:
         content, lost = self._sorted()
         return Assistant(
             content=tuple(content),
@@ -190,7 +190,6 @@ class ReplyBuilder:
             message_id=self.message_id,
             request_id=self.request_id,
             ms=ms,
-            cost_usd=cost_usd,
             cut=cut,
             lost=tuple(lost),
             stop_details=self._stop_details,

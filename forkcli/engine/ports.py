@@ -204,7 +204,6 @@ class ToolEnv:
     """What a tool may use: made by the engine for each call."""
 
     agent: AgentId
-    call_id: str
     workspace: Workspace
     files: AgentFiles
     access: Access
@@ -235,11 +234,6 @@ class Jobs(Protocol):
 
     async def stop(self, job: str) -> CommandEnd:
         """Kill a job. Raises ForkError for an unknown id."""
-        ...
-
-    @property
-    def running(self) -> dict[str, str]:
-        """Ids and commands of those alive."""
         ...
 
 

@@ -8,7 +8,7 @@ from typing import Protocol
 from forkcli.core.budget import Limits
 from forkcli.core.entries import Merge
 from forkcli.core.ids import CallId
-from forkcli.engine.agent import Agent, Approvals, Stop
+from forkcli.engine.agent import Agent, Approvals
 from forkcli.engine.gate import Gate
 from forkcli.engine.jobs import AgentJobs
 from forkcli.engine.limiter import Limiter
@@ -54,10 +54,6 @@ class FleetPort(Protocol):
 
     async def next_report(self, parent: Agent) -> bool:
         """Wait until a child that works in the background has reported; False if none runs."""
-        ...
-
-    async def halt(self, parent: Agent, stop: Stop) -> None:
-        """Stop the children of an agent."""
         ...
 
 

@@ -59,7 +59,6 @@ class FileStat:
     kind: Literal["file", "dir", "other", "absent"]
     size: int = 0
     mode: int = 0  # permission bits
-    mtime_ns: int = 0
 
 
 class Workspace(Protocol):

@@ -157,7 +157,6 @@ def tool_env(agent: Agent, rig: Rig, key: CallId = NO_CALL, output: Callable[[st
     history = agent.history
     return ToolEnv(
         agent=agent.id,
-        call_id=key,
         workspace=rig.workspace,
         files=agent.files,
         access=history.access,

@@ -31,16 +31,15 @@ EFFORTS = ("low", "medium", "high", "xhigh", "max")
 
 @dataclass(frozen=True, slots=True)
 class ModelFacts:
-    """What is known of a model; sizes in tokens. `min_cache` is the shortest prefix that its cache takes."""
+    """What is known of a model; sizes in tokens."""
 
     window: int
     max_output: int
-    min_cache: int
     adaptive: bool = True  # takes `thinking: {"type": "adaptive"}`
     effort: bool = True  # takes `output_config.effort`
 
 
-_LARGE = ModelFacts(1_000_000, 128_000, 512)
+_LARGE = ModelFacts(1_000_000, 128_000)
 MODELS = {
     "claude-opus-5-5": _LARGE,
     "claude-sonnet-5-5": _LARGE,
@@ -52,14 +51,14 @@ MODELS = {
     "claude-mythos-5-1": _LARGE,
     "claude-mythos-5": _LARGE,
     "claude-opus-5": _LARGE,
-    "claude-sonnet-5": ModelFacts(1_000_000, 128_000, 1024),
-    "claude-opus-4-8": ModelFacts(1_000_000, 128_000, 1024),
-    "claude-opus-4-7": ModelFacts(1_000_000, 128_000, 2048),
-    "claude-opus-4-6": ModelFacts(1_000_000, 128_000, 4096),
-    "claude-sonnet-4-6": ModelFacts(1_000_000, 64_000, 1024),
-    "claude-opus-4-5": ModelFacts(200_000, 64_000, 4096, adaptive=False, effort=False),
-    "claude-sonnet-4-5": ModelFacts(200_000, 64_000, 1024, adaptive=False, effort=False),
-    "claude-haiku-4-5": ModelFacts(200_000, 64_000, 4096, adaptive=False, effort=False),
+    "claude-sonnet-5": ModelFacts(1_000_000, 128_000),
+    "claude-opus-4-8": ModelFacts(1_000_000, 128_000),
+    "claude-opus-4-7": ModelFacts(1_000_000, 128_000),
+    "claude-opus-4-6": ModelFacts(1_000_000, 128_000),
+    "claude-sonnet-4-6": ModelFacts(1_000_000, 64_000),
+    "claude-opus-4-5": ModelFacts(200_000, 64_000, adaptive=False, effort=False),
+    "claude-sonnet-4-5": ModelFacts(200_000, 64_000, adaptive=False, effort=False),
+    "claude-haiku-4-5": ModelFacts(200_000, 64_000, adaptive=False, effort=False),
 }
 _DATED = re.compile(r"-\d{8}$")
 _BEFORE_ADAPTIVE = re.compile(r"claude-(?:[23]|(?:opus|sonnet|haiku)-4(?:-[0-5])?$)")

@@ -40,18 +40,12 @@ class Scratch:
     """The scratch dir of `project`, an absolute path."""
 
     def __init__(self, project: Path) -> None:
-        self.project = project
         self.folder = project / FOLDER
 
     @property
     def notes(self) -> Path:
         """The agents' post-its, kept across sessions."""
         return self.folder / "notes"
-
-    @property
-    def config(self) -> Path:
-        """The project's own settings."""
-        return self.folder / "config.toml"
 
     def ensure(self) -> None:
         """Make what is missing and try that it can be written to. Raises ForkError(STORAGE) before anything starts."""

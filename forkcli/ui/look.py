@@ -38,7 +38,6 @@ class Look:
     back: str = "↶"
     right: str = "→"
     spin: str = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
-    unicode: bool = True
 
     @property
     def sep(self) -> str:
@@ -58,5 +57,5 @@ def look_of(env: Mapping[str, str], encoding: str | None) -> Look:
     term = env.get("TERM", "")
     colours: Colours = "none" if term in {"dumb", ""} else "mono" if env.get("NO_COLOR") else "standard"
     if term == "linux" or "utf" not in (encoding or "").lower():
-        return Look(colours, **ASCII, unicode=False)
+        return Look(colours, **ASCII)
     return Look(colours)

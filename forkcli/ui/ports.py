@@ -18,7 +18,6 @@ Answer = Literal["once", "always", "no"]
 class Status:
     """What the status line says; shares are 0 to 1, None where nothing is known yet."""
 
-    session: str
     agent: str
     model: str
     effort: str | None = None

@@ -12,9 +12,7 @@ from forkcli.core.entries import Entry
 from forkcli.core.ids import AgentId, Seq
 
 What = Literal["both", "conversation", "files"]
-OnEdit = Literal[
-    "stop", "keep", "replace"
-]  # what becomes of files that the user changed meanwhile; stop: nothing is done
+OnEdit = Literal["stop", "keep", "replace"]  # files that the user changed meanwhile; stop: then nothing is done
 Children = Literal["keep", "stop", "adopt"]  # adopt: their reports come to the past self
 
 
@@ -23,7 +21,6 @@ class StepRow:
     """A checkpoint after a prompt. Going back to it (`to` is its number) lands behind the message that it seals."""
 
     to: Seq
-    at: str  # UTC, ISO 8601
     did: str  # what the step before it did: the beginning of its text, or its tools with what they were about
     context_share: float | None = None  # 0 to 1
 
@@ -69,7 +66,10 @@ class RunningChild:
 
 @dataclass(frozen=True, slots=True)
 class RewindPlan:
-    """What going back to `to` would do. `no_files` says why files cannot be restored at all, empty where they can."""
+    """What going back to `to` would do. `no_files` says why files cannot be restored at all, empty where they can.
+
+    `jobs`: a background job ran since, so that a file that is `yours` may be its work.
+    """
 
     to: Seq
     where: str  # "before “make it blue”", "checkpoint 12"
@@ -77,6 +77,7 @@ class RewindPlan:
     files: tuple[PlannedFile, ...] = ()
     beyond: tuple[str, ...] = ()  # what cannot be restored: a path and why, each
     no_files: str = ""
+    jobs: bool = False
     children: tuple[RunningChild, ...] = ()
 
 

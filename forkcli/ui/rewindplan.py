@@ -85,6 +85,10 @@ class PlanPanel(AskedFor):
             return "children"
         return None
 
+    @property
+    def _whose(self) -> str:
+        return "you or a job" if self._plan.jobs else "you"
+
     def _yours(self) -> list[PlannedFile]:
         return [file for file in self._plan.files if file.yours]
 
@@ -130,7 +134,8 @@ class PlanPanel(AskedFor):
                 return self._what_about(room, width)
             case "yours":
                 names = _names([file.path for file in self._yours()])
-                return [Text.assemble((f"{self._look.warn} ", WARN), "You changed since: ", (names, STRONG))]
+                said = f"{self._whose.capitalize()} changed since: "
+                return [Text.assemble((f"{self._look.warn} ", WARN), said, (names, STRONG))]
             case "children":
                 words = [f"{one_line(child.agent, 12)} ({first_line(child.task, 60)})" for child in self._plan.children]
                 return [Text.assemble((f"{self._look.agent} ", WARN), "Still at work: ", (_names(words), STRONG))]
@@ -168,7 +173,7 @@ class PlanPanel(AskedFor):
         rest = files[len(shown) :]
         more = f"{len(rest)} more files" if shown else count(len(rest), "file")
         yours = sum(file.yours for file in rest)
-        note = f", {yours} of them changed by you" if yours else ""
+        note = f", {yours} of them changed by {self._whose}" if yours else ""
         return [*map(self._file, shown), Text(f"  {self._look.more} {more} changed since{note}", FAINT)]
 
     def _file(self, file: PlannedFile) -> Text:
@@ -181,7 +186,7 @@ class PlanPanel(AskedFor):
         figures += [f"{self._look.minus}{file.removed}"] if file.removed else []
         out = Text.assemble(f"  {sign} ", (one_line(file.path, 120), style))
         if file.yours:
-            out.append(f"{self._look.sep}{self._look.warn} you changed it", WARN)
+            out.append(f"{self._look.sep}{self._look.warn} {self._whose} changed it", WARN)
         for fact in (" ".join(figures), fate):
             out.append(f"{self._look.sep}{fact}" if fact else "", FAINT)
         return out

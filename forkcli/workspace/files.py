@@ -76,8 +76,8 @@ class Files:
         kind = known.get(stat.S_IFMT(info.st_mode))
         mode = stat.S_IMODE(info.st_mode)
         if kind == "file":
-            return FileStat("file", info.st_size, mode, info.st_mtime_ns)
-        return FileStat("dir" if kind else "other", info.st_size, mode, info.st_mtime_ns)
+            return FileStat("file", info.st_size, mode)
+        return FileStat("dir" if kind else "other", info.st_size, mode)
 
     def read(self, path: str, limit: int, offset: int = 0) -> bytes:
         """At most `limit` bytes of a regular file, from byte `offset`; fewer only at its end."""

@@ -20,7 +20,6 @@ _HEX = frozenset("0123456789abcdef")
 class GitPlaces:
     """`git_dir` is the work tree's own, `common_dir` where branches and objects are (the same but in linked trees)."""
 
-    marker: Path  # `.git` in the root
     git_dir: Path
     common_dir: Path
 
@@ -50,7 +49,7 @@ def git_places(root: Path) -> GitPlaces | None:
             return None
     common = _line(git_dir / "commondir")
     common_dir = Path(os.path.realpath(git_dir / common)) if common else git_dir
-    return GitPlaces(marker, git_dir, common_dir if is_dir(common_dir) else git_dir)
+    return GitPlaces(git_dir, common_dir if is_dir(common_dir) else git_dir)
 
 
 def read_head(root: Path) -> Head | None:

@@ -20,7 +20,6 @@ class Project:
 
     root: Path
     cwd: Path
-    git: bool
     note: str = ""
 
 
@@ -37,10 +36,10 @@ def find_project(cwd: Path) -> Project:
         if not looks_like_git(folder):
             continue
         if folder == here or _trusted_owner(folder / ".git"):
-            return Project(folder, here, git=True)
+            return Project(folder, here)
         note = f"{folder} is a git work tree of another user's and was not taken for the project"
         break
-    return Project(here, here, git=False, note=note or "not a git repository: changes cannot be shown against a commit")
+    return Project(here, here, note=note or "not a git repository: changes cannot be shown against a commit")
 
 
 def looks_like_git(folder: Path) -> bool:

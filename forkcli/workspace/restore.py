@@ -9,17 +9,13 @@ from collections.abc import Collection
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
 
 from forkcli.workspace import snapshots_read as reading
 from forkcli.workspace.journal import only_one, unfinished
 from forkcli.workspace.restore_change import Applied, Change, Place
 from forkcli.workspace.snapshots import Snapshots, file_name
-from forkcli.workspace.snapshots_dir import GitRun
 
-__all__ = ["Applied", "OnEdit", "Place", "apply", "place_of", "recover", "restore"]
-
-OnEdit = Literal["stop", "keep", "replace"]
+__all__ = ["Applied", "Place", "apply", "place_of", "recover"]
 
 
 def place_of(snapshots: Snapshots, agent: str = "", tree: Path | None = None) -> Place:
@@ -52,28 +48,6 @@ def apply(
         notes = tuple(change.recover())
         applied = change.apply(deltas, old, what, keep=keep_edited)
         return replace(applied, notes=(*notes, *applied.notes))
-
-
-def restore(
-    snapshots: Snapshots,
-    agent: str,
-    tree: str,
-    current: str,
-    what: str,
-    on_edit: OnEdit = "stop",
-    *,
-    place: Place | None = None,
-    run_git: GitRun | None = None,
-) -> Applied:
-    """Bring the files back to the snapshot `tree`. `current`: the last snapshot that is known to be the agent's work.
-
-    What was changed since `current` is: a conflict, and nothing is written (`stop`); left as it is (`keep`); or
-    replaced (`replace`), and then `before` is a new snapshot that holds it. `place` and `run_git` are for an agent that
-    has files of its own.
-    """
-    if on_edit == "replace":
-        current = snapshots.take(agent, place.files if place else None, run_git).tree
-    return apply(snapshots, current, tree, what, keep_edited=on_edit == "keep", place=place)
 
 
 def recover(snapshots: Snapshots, place: Place | None = None) -> list[str]:

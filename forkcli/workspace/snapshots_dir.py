@@ -76,11 +76,6 @@ class SnapshotDir:
         self._lock = Lock()
 
     @property
-    def exists(self) -> bool:
-        """Whether there is any snapshot."""
-        return self.folder.is_dir()
-
-    @property
     def kind(self) -> str:
         """Which hash names the objects: `sha1` or `sha256`."""
         self.ready()

@@ -19,7 +19,6 @@ ChangeKind = Literal["added", "modified", "deleted", "mode", "type"]
 DIFF_BYTES = 4 * 1024 * 1024
 _BATCH_BYTES = 32 * 1024 * 1024
 _MOST_ARGUMENTS = 100_000  # characters of paths in one call
-_ABSENT = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,15 +45,11 @@ class Delta:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """How one path differs between two snapshots. A mode is 0 where there is no file; `size` in bytes, of the new file
-    or else the old; `added` and `removed` count lines, 0 for a binary file."""
+    """How one path differs between two snapshots. `added` and `removed` count lines, 0 for a binary file."""
 
     path: str
     kind: ChangeKind
-    old_mode: int
-    new_mode: int
     binary: bool
-    size: int
     added: int
     removed: int
 
@@ -101,16 +96,11 @@ def changes(where: SnapshotDir, old: str, new: str) -> list[Change]:
     if not found:
         return []
     counted = _counts(where.git("diff-tree", "-r", "-z", "--numstat", "--no-renames", known_id(old), known_id(new)))
-    present = {entry.id for delta in found for entry in (delta.old, delta.new) if entry}
-    size = sizes(where, present)
     made = []
     for delta in found:
         lines = counted.get(delta.path)
         added, removed = lines or (0, 0)
-        shown = delta.new or delta.old
-        bytes_ = size.get(shown.id, 0) if shown else 0
-        modes = (delta.old.mode if delta.old else _ABSENT, delta.new.mode if delta.new else _ABSENT)
-        made.append(Change(delta.path, _kind(delta), *modes, lines is None, bytes_, added, removed))
+        made.append(Change(delta.path, _kind(delta), lines is None, added, removed))
     return made
 
 

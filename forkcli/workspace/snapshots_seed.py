@@ -66,7 +66,7 @@ def _inside(project: Path, tree: Path) -> GitPlaces | None:
     marker = tree / ".git"
     if not marker.is_dir() or marker.is_symlink() or (marker / "commondir").exists():
         return None
-    return GitPlaces(project / ".git", project / ".git", project / ".git")
+    return GitPlaces(project / ".git", project / ".git")
 
 
 def tracked(where: SnapshotDir, user: UserIndex, run: GitRun) -> Tracked:

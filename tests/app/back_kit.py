@@ -9,6 +9,7 @@ from fork_kit import Den, den
 
 from forkcli.app.going_back import GoingBack
 from forkcli.core.entries import Checkpoint
+from forkcli.core.file_plan import FilesPlan
 from forkcli.core.ids import Seq
 from forkcli.engine.agent import Agent
 from forkcli.engine.rig import Rig
@@ -21,13 +22,23 @@ def bash(command: str) -> Reply:
 
 def parts(home: Den) -> tuple[GoingBack, Agent, Rig]:
     assert home.session is not None
-    return home.session.going_back, home.session.agent, home.session.rig
+    return home.session.rewinding.files, home.session.agent, home.session.rig
 
 
 def checkpoints(home: Den) -> list[Seq]:
     """Of the agent itself, not of its past."""
     _, agent, _ = parts(home)
     return [entry.seq for entry in agent.history.entries.own if isinstance(entry.body, Checkpoint)]
+
+
+def paths(plan: FilesPlan) -> tuple[str, ...]:
+    """Those that would go back."""
+    return tuple(change.path for change in plan.changes)
+
+
+def yours(plan: FilesPlan) -> tuple[str, ...]:
+    """Those that the user or a job changed."""
+    return tuple(one.path for one in plan.in_the_way)
 
 
 async def noted(home: Den) -> None:

@@ -30,7 +30,7 @@ async def main(project: Path, session: str) -> None:
     asked, emit = Approvals(NobodyToAsk()), list[object]().append
     around = Surroundings(settings, Scratch(project), model, workspace, asked, Patience(), emit)
     opened = resume_session(around, SessionId(session))
-    await opened.going_back.restore(opened.agent, opened.rig, first_checkpoint(opened))
+    await opened.rewinding.files.restore(opened.agent, opened.rig, first_checkpoint(opened))
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from back_kit import bash, checkpoints, parts, played, state
+from back_kit import bash, checkpoints, parts, paths, played, state
 from fork_kit import Den, den
 
 from forkcli.app.going_back import UNKNOWN
@@ -113,7 +113,7 @@ def test_what_is_not_restored_is_named_beforehand_and_not_touched(project: Path)
     async def then(home: Den) -> None:
         back, agent, rig = parts(home)
         plan = await back.preview(agent, rig, checkpoints(home)[0])
-        assert plan.paths == ("kept",)
+        assert paths(plan) == ("kept",)
         named = [line.split(": ")[0] for line in plan.beyond]
         assert sorted(named) == ["a.log", "build/", "pipe", "vendor/"]
         assert (await back.restore(agent, rig, checkpoints(home)[0])).restored == ("kept",)
@@ -133,7 +133,7 @@ def test_a_project_needs_no_git_of_its_own(project: Path, kind: str) -> None:
 
     async def then(home: Den) -> None:
         back, agent, rig = parts(home)
-        assert (await back.preview(agent, rig, checkpoints(home)[0])).paths == ("new",)
+        assert paths(await back.preview(agent, rig, checkpoints(home)[0])) == ("new",)
         assert (await back.restore(agent, rig, checkpoints(home)[0])).done
         assert not (place / "new").exists()
         assert (project / "src/hello.py").exists()

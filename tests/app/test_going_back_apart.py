@@ -3,7 +3,7 @@
 import asyncio
 from pathlib import Path
 
-from back_kit import bash, checkpoints, noted, parts, played
+from back_kit import bash, checkpoints, noted, parts, paths, played, yours
 from fork_kit import Den, forks
 
 from forkcli.app.family import go
@@ -22,7 +22,7 @@ def test_what_the_user_changed_is_named_and_kept_unless_told_otherwise(project: 
         (project / "both.txt").write_text("user\n")
         (project / "README.md").write_text("user\n")
         plan = await back.preview(agent, rig, first)
-        assert plan.yours == ("README.md", "both.txt")
+        assert yours(plan) == ("README.md", "both.txt")
         stopped = await back.restore(agent, rig, first, "stop")
         assert not stopped.done
         assert [conflict.path for conflict in stopped.conflicts] == ["README.md", "both.txt"]
@@ -49,9 +49,9 @@ def test_what_the_user_changed_between_turns_and_the_agent_wrote_over_is_known(p
         await home.turn("more")
         await noted(home)
         plan = await back.preview(agent, rig, first)
-        assert (plan.paths, plan.yours) == (("a", "b", "shared"), ("shared",))
+        assert (paths(plan), yours(plan)) == (("a", "b", "shared"), ("shared",))
         second = checkpoints(home)[2]
-        assert (await back.preview(agent, rig, second)).yours == ()
+        assert yours(await back.preview(agent, rig, second)) == ()
         assert (await back.restore(agent, rig, second)).done
         assert (project / "shared").read_text() == "user\n"
         assert not (project / "b").exists()
@@ -91,7 +91,8 @@ def test_a_background_job_is_told_apart_from_the_agent_s_calls(project: Path) ->
         while not (project / "made").exists():
             await asyncio.sleep(0.02)
         plan = await back.preview(agent, rig, checkpoints(home)[-1])
-        assert (plan.yours, plan.jobs) == (("go", "made"), True)
+        assert (yours(plan), plan.jobs) == (("go", "made"), True)
+        assert {one.why for one in plan.in_the_way} == {"you or a background job changed it meanwhile"}
 
     played(project, [job, reply("It runs.")], then)
 
@@ -110,7 +111,7 @@ def test_a_fork_goes_back_in_its_own_files_alone(project: Path) -> None:
         go(home.session, "f1")
         back, agent, rig = parts(home)
         first, second, last = checkpoints(home)
-        assert (await back.preview(agent, rig, first)).paths == ("README.md", "one", "two")
+        assert paths(await back.preview(agent, rig, first)) == ("README.md", "one", "two")
         assert await back.changed_since(agent, rig, last) == ()
         assert (await back.restore(agent, rig, second)).restored == ("two",)
         assert not rig.workspace.listdir(".").count("two")
@@ -133,7 +134,7 @@ def test_a_merge_is_undone_like_anything_else(project: Path) -> None:
         assert (project / "one").exists()
         first = checkpoints(home)[0]
         plan = await back.preview(agent, rig, first)
-        assert (plan.paths, plan.yours) == (("README.md", "one"), ())
+        assert (paths(plan), yours(plan)) == (("README.md", "one"), ())
         assert (await back.restore(agent, rig, first)).done
         assert (project / "README.md").exists()
         assert not (project / "one").exists()

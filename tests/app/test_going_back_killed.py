@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
+from back_kit import paths, yours
 from fork_kit import Den, den
 from restore_process import first_checkpoint
 
@@ -55,11 +56,12 @@ def test_a_killed_restoring_is_finished_or_undone_when_the_session_is_opened(pro
             found = contents(project)
             assert found == ({NEW, "mine\n"} if edited else {OLD})
             to = first_checkpoint(session)
-            plan = await session.going_back.preview(session.agent, session.rig, to)
-            assert plan.paths == (tuple(sorted(f"many/{n}" for n in range(FILES))) if edited else ())
-            assert plan.yours == (("many/250",) if edited else ())
+            plan = await session.rewinding.files.preview(session.agent, session.rig, to)
+            assert paths(plan) == (tuple(sorted(f"many/{n}" for n in range(FILES))) if edited else ())
+            assert yours(plan) == (("many/250",) if edited else ())
             if not edited:
-                assert (await session.going_back.restore(session.agent, session.rig, to)).done  # again does no harm
+                again = await session.rewinding.files.restore(session.agent, session.rig, to)
+                assert again.done  # to do it again does no harm
                 assert contents(project) == {OLD}
             await home.close()
 

@@ -300,13 +300,6 @@ def test_the_prompt_is_kept_verbatim(tmp_path: Path) -> None:
     assert path.read_bytes() == b"\xff\x00\r\nrest"
 
 
-def test_the_places_that_others_need_are_named(tmp_path: Path) -> None:
-    scratch = made(tmp_path)
-
-    assert scratch.notes == tmp_path / ".fork/notes"
-    assert scratch.config == tmp_path / ".fork/config.toml"
-
-
 # --- the lock ---------------------------------------------------------------------------------------------------------
 
 HOLD = """

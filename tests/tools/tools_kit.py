@@ -153,7 +153,6 @@ class Desk:
 
         return ToolEnv(
             agent=MAIN,
-            call_id="call_1",
             workspace=self.workspace,
             files=Outputs(self.root / ".fork/sessions/s/agents/main"),
             access=self.access,

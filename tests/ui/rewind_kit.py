@@ -21,14 +21,14 @@ ROWS = (
     RewindRow(
         Seq(1), Seq(3), "2026-11-22T09:25:00Z", "find the bug in the cart and mend it",
         steps=(
-            StepRow(Seq(3), "2026-11-22T09:25:02Z", "the prompt", 0.02),
-            StepRow(Seq(8), "2026-11-22T09:25:09Z", "read src/cart.py, tests/test_cart.py", 0.06),
-            StepRow(Seq(13), "2026-11-22T09:25:40Z", "edit src/cart.py, bash python -m pytest -q", 0.11),
+            StepRow(Seq(3), "the prompt", 0.02),
+            StepRow(Seq(8), "read src/cart.py, tests/test_cart.py", 0.06),
+            StepRow(Seq(13), "edit src/cart.py, bash python -m pytest -q", 0.11),
         ),
     ),
     RewindRow(
         Seq(16), Seq(18), "2026-11-22T09:41:00Z", "now the price too",
-        steps=(StepRow(Seq(18), "2026-11-22T09:41:01Z", "the prompt", 0.12),),
+        steps=(StepRow(Seq(18), "the prompt", 0.12),),
     ),
     RewindRow(Seq(25), Seq(25), "2026-11-22T09:50:00Z", "I rewrote the price in one go.", undo=True),
     RewindRow(Seq(26), Seq(28), "2026-11-22T09:51:00Z", "make the button blue\nand round", files=()),

@@ -68,7 +68,7 @@ def test_many_agents_scroll_around_the_chosen_one() -> None:
 
 
 def test_a_low_share_from_the_cache_and_a_failure_have_words_not_only_colours() -> None:
-    look = Look("none", **ASCII, unicode=False)
+    look = Look("none", **ASCII)
     lines = board_lines(VIEW, lambda _: "", Seen("main", "|"), (30, 100), look)
     assert any("x failed" in line.plain for line in lines)
     assert all(line.plain.isascii() for line in lines)

@@ -219,6 +219,14 @@ def test_many_files_leave_room_for_the_choices_and_the_users_come_first() -> Non
     assert any("esc goes back" in line for line in lines)
 
 
+def test_where_a_job_ran_since_a_change_may_be_its_and_not_yours() -> None:
+    files = (PlannedFile("a.log", "modified", 1, yours=True),)
+    panel = plan(files=files, jobs=True)
+    assert "you or a job changed it" in "\n".join(seen(panel.lines(30, 100)))
+    panel.key("c-m")
+    assert "You or a job changed since: a.log" in "\n".join(seen(panel.lines(30, 100)))
+
+
 def test_a_narrow_screen_shows_what_the_chosen_one_means_below() -> None:
     lines = seen(plan().lines(30, 40), 40)
     assert signed(lines) == "› conversation and files"
@@ -227,7 +235,7 @@ def test_a_narrow_screen_shows_what_the_chosen_one_means_below() -> None:
 
 
 def test_without_unicode_every_sign_is_ascii() -> None:
-    look = Look("none", **ASCII, unicode=False)
+    look = Look("none", **ASCII)
     lines = [*RewindList(ROWS, look, NOW).lines(20, 80), *PlanPanel(BARE, look).lines(20, 80)]
     signs = {char for line in lines for char in line.plain if not char.isascii()}
     assert signs <= set("“”⏎")

@@ -79,9 +79,7 @@ def test_a_narrow_status_line_keeps_what_tells_most() -> None:
 
 
 def test_what_is_dangerous_is_pointed_out_in_words() -> None:
-    text = status_line(
-        Status("s", "main", "m", context_share=0.81, sandbox="none (no bubblewrap)", net=True), 100, Look()
-    )
+    text = status_line(Status("main", "m", context_share=0.81, sandbox="none (no bubblewrap)", net=True), 100, Look())
     assert text.plain == "m · ! context 81% · no sandbox, write, network"
 
 

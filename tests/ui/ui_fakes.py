@@ -11,7 +11,7 @@ from forkcli.errors import ForkError
 from forkcli.ui.ports import Answer, Lines, Question, ShellEnd, Shown, Slash, Status
 
 MAIN = AgentId("main")
-STATUS = Status("20261122-0925-k3f", "main", "claude-opus-5", "high", 0.18, 0.97, 0.42, "bubblewrap", "write",
+STATUS = Status("main", "claude-opus-5", "high", 0.18, 0.97, 0.42, "bubblewrap", "write",
                 project="shop", branch="main")  # fmt: skip
 
 

@@ -11,12 +11,12 @@ from forkcli.workspace.project import find_project, is_risky_root
 def test_the_project_is_the_work_tree_that_holds_the_directory(project: Path) -> None:
     (project / "src/deep").mkdir()
     found = find_project(project / "src/deep")
-    assert (found.root, found.cwd, found.git, found.note) == (project, project / "src/deep", True, "")
+    assert (found.root, found.cwd, found.note) == (project, project / "src/deep", "")
 
 
 def test_without_git_the_directory_itself_is_the_project(tmp_path: Path) -> None:
     found = find_project(tmp_path)
-    assert (found.root, found.git) == (tmp_path, False)
+    assert found.root == tmp_path
     assert "not a git repository" in found.note
 
 

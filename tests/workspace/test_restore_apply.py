@@ -11,7 +11,7 @@ import pytest
 from snapshot_files import Files, clear_files, file, new_snapshots, read_files, store_files, write_files
 
 from forkcli.errors import ForkError, Kind
-from forkcli.workspace.restore import Applied, apply, place_of, recover, restore
+from forkcli.workspace.restore import Applied, apply, place_of, recover
 from forkcli.workspace.snapshots import Conflict, Snapshots
 
 OLD: Files = {
@@ -161,25 +161,10 @@ def test_edited_files_can_be_kept_while_the_others_are_restored(place: Path, sna
     target = store_files(snapshots, {b"a": file("1"), b"gone/x": file("2"), b"gone/y": file("3"), b"new": file("4")})
     (place / "gone").write_text("mine")
     (place / "a").write_text("mine too")
-    applied = restore(snapshots, "main", target, current, "rewind to checkpoint 3", "keep")
+    applied = apply(snapshots, current, target, "rewind to checkpoint 3", keep_edited=True)
     assert applied.done
     assert [one.path for one in applied.kept] == ["a", "gone", "gone/x", "gone/y"]
     assert read_files(place) == {b"a": file("mine too"), b"gone": file("mine"), b"new": file("4")}
-
-
-def test_edited_files_can_be_replaced_and_the_way_back_holds_them(place: Path, snapshots: Snapshots) -> None:
-    first = snapshots.take("main").tree
-    (place / "a").write_text("agent")
-    current = snapshots.take("main").tree
-    (place / "a").write_text("mine")
-    (place / "b").write_text("mine too")
-    stopped = restore(snapshots, "main", first, current, "rewind to checkpoint 3")
-    assert [one.path for one in stopped.conflicts] == ["a"]
-    applied = restore(snapshots, "main", first, current, "rewind to checkpoint 3", "replace")
-    assert applied.done
-    assert read_files(place) == OLD
-    assert apply(snapshots, first, applied.before, "undo").done
-    assert read_files(place) == {**OLD, b"a": file("mine"), b"b": file("mine too")}
 
 
 def test_permissions_stay_and_only_the_executable_bit_follows(place: Path, snapshots: Snapshots) -> None:

@@ -19,7 +19,7 @@ from hypothesis.stateful import (
 )
 from snapshot_files import Files, clear_files, load_files, new_snapshots, read_files, write_files
 
-from forkcli.workspace.restore import restore
+from forkcli.workspace.restore import apply
 
 PATHS = (b"a", b"a/b", b"a/b/c", b"b", b"d/e", b"-x", b"n\nl", b"\xff")
 NUMBERS = itertools.count()
@@ -92,7 +92,9 @@ class Machine(RuleBasedStateMachine):
             return
         tree, current = self.current
         before = dict(self.files)
-        applied = restore(self.snapshots, self.agent, wanted[0], tree, "rewind", how)
+        if how == "replace":
+            tree = self.snapshots.take(self.agent).tree
+        applied = apply(self.snapshots, tree, wanted[0], "rewind", keep_edited=how == "keep")
         now = read_files(self.folder)
         if how == "replace":
             current = {path: entry for path, entry in before.items() if not path.endswith(b".o")}
