@@ -170,10 +170,11 @@ class ReplDriver:
         if session is None:
             return
         self.left = session.id if session.agent.history.was_asked else None
-        task = session.agent.task
-        if task is not None:
-            session.agent.halt(Stop("signal", reason))
-            await asyncio.wait([task], timeout=END_S)
+        working = {agent.task: agent for agent in session.conversations if agent.task is not None}
+        for agent in working.values():
+            agent.halt(Stop("signal", reason))
+        if working:
+            await asyncio.wait(working, timeout=END_S)
         await session.close()
 
     # --- what slash commands change -----------------------------------------------------------------------------------

@@ -72,6 +72,11 @@ class Session:
         self.agent, self.rig = agent, rig
 
     @property
+    def conversations(self) -> tuple[Agent, ...]:
+        """The agents that the person has been with; the one in focus is among them."""
+        return tuple({**{name: agent for name, (agent, _) in self.opened.items()}, self.agent.id: self.agent}.values())
+
+    @property
     def prompt_file(self) -> Path:
         """The first prompt, verbatim."""
         return self.around.scratch.prompt_file(self.id)

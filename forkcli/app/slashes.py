@@ -186,7 +186,7 @@ def _at_rest(driver: ReplDriver, then: str) -> None:
     session = driver.session
     if session is None:
         return
-    working = [*([session.agent.id] if session.agent.task else []), *session.fleet.members]
+    working = [*(agent.id for agent in session.conversations if agent.task), *session.fleet.members]
     if working:
         names = ", ".join(dict.fromkeys(working))
         stop = "Esc stops it" if session.agent.task else f"/stop {working[0]} stops it"

@@ -84,15 +84,20 @@ class Crowd:
             if event.entry.body.kind == "abandoned":
                 self._left.add(event.agent)
                 return False
-            return True
+            return bool(event.entry.body.task)  # without one it is a conversation, which waits for the person
         return event.agent in self._members
 
     def _saying(self, agent: str) -> str:
         return "writing its report" if agent in self._left else "answering"
 
-    def leave(self, agent: str) -> None:
-        """The screen is on this agent now."""
-        self._members.pop(agent, None)
+    def join(self, agent: str, since: float, doing: str, steps: int) -> None:
+        """The screen has left this agent while it works."""
+        self._members[agent] = Member(since, doing, steps)
+
+    def leave(self, agent: str) -> float | None:
+        """The screen is on this agent now; since when it works, None if it does not."""
+        member = self._members.pop(agent, None)
+        return member.since if member else None
 
     def doing(self, agent: str) -> str:
         """What one of them does right now, and since when it works; empty for one that does not."""

@@ -103,6 +103,12 @@ def error_item(error: ForkError, look: Look) -> Item:
     return Item(failure_text(error.sentence, error.hints, look))
 
 
+def ended_elsewhere(agent: str, look: Look) -> Item:
+    """A turn of an agent that the user has left has ended."""
+    name = one_line(agent, 12)
+    return Item(Text(f"{look.dot} {name} has ended its turn{look.sep}/go {name} shows it", FAINT), dense=True)
+
+
 def warned(text: str, look: Look) -> Item:
     """Something a person should know."""
     return Item(hang(Text(f"{look.warn} ", WARN), sanitize(text)), dense=True)

@@ -4,7 +4,7 @@ It holds only what is unfinished: the block of text that streams, the calls that
 finished leaves it as an item exactly once. It knows no terminal; the clock is given.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from rich.console import RenderableType
@@ -68,6 +68,7 @@ class Feed:
         self._markdown = markdown
         self._splitter = BlockSplitter()
         self._streamed = False  # text of this step has reached the screen
+        self._missed = False  # text of this step may have gone elsewhere: it is shown when it is whole
         self._thought = ""
         self._blocks: dict[str, Block] = {}  # calls asked for and not yet answered, by id
         self._calls: dict[str, _Call] = {}  # calls that run
@@ -81,6 +82,27 @@ class Feed:
     def busy(self) -> bool:
         """Whether a turn is on its way."""
         return self._turn is not None
+
+    @property
+    def since(self) -> float | None:
+        """Since when a turn is on its way; None where none is."""
+        return self._turn.since if self._turn is not None else None
+
+    @property
+    def steps(self) -> int:
+        """Steps of the turn that is on its way."""
+        return self._turn.own.steps if self._turn is not None else 0
+
+    def goes_on(self, since: float, bodies: Sequence[e.Body]) -> None:
+        """A turn is on its way, of which these entries, replayed already, have been."""
+        self._turn, self._missed = _Turn(since), True
+        begun = [at for at, body in enumerate(bodies) if isinstance(body, e.Prompt)]
+        for body in bodies[begun[-1] if begun else 0 :]:
+            if isinstance(body, e.Assistant):
+                self._turn.own.add(body.usage, body.cost_usd, 1)
+            elif isinstance(body, e.Report | e.Warmed):
+                self._note(body)
+        self._calls.update((key, _Call(block, self._clock())) for key, block in self._blocks.items())
 
     def on(self, event: ev.Event) -> list[Item]:
         """Take an event in; the items that it finished."""
@@ -123,7 +145,8 @@ class Feed:
 
     def _step(self) -> None:
         self._begin().own.steps += 1
-        self._streamed, self._thought, self._retry, self._awaited = False, "", None, []
+        self._streamed, self._missed, self._thought = False, False, ""
+        self._retry, self._awaited = None, []
         self._phase = "waiting for the model"
 
     def _text(self, event: ev.TextDelta) -> list[Item]:
@@ -135,6 +158,8 @@ class Feed:
                 self._thought = self._thought[-THOUGHT_CHARS:]
             return []
         self._phase, self._thought = "answering", ""
+        if self._missed:
+            return []
         items = self._prose(self._splitter.feed(event.text))
         self._streamed = self._streamed or bool(event.text)
         return items
@@ -208,7 +233,7 @@ class Feed:
         items = self._flush()
         if not self._streamed and (text := text_of(body.content)).strip():
             items = [Item(self._markdown(text))]
-        self._streamed, self._thought, self._phase = False, "", ""
+        self._streamed, self._missed, self._thought, self._phase = False, False, "", ""
         return items
 
     def _flush(self) -> list[Item]:

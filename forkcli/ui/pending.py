@@ -9,7 +9,7 @@ SHOWN = 3  # of each kind
 
 
 class Pending:
-    """Both kinds, in the order they were typed."""
+    """Both kinds, for one agent, in the order they were typed."""
 
     def __init__(self) -> None:
         self._steering: list[str] = []
@@ -29,6 +29,17 @@ class Pending:
     def queue(self, text: str) -> None:
         """Keep a text until the turn is over."""
         self._queue.append(text)
+
+    @property
+    def queued(self) -> int:
+        """How many texts are kept until the turn is over."""
+        return len(self._queue)
+
+    def take_since(self, first: int) -> list[str]:
+        """The queued texts but for the `first` oldest; they leave the queue."""
+        texts = self._queue[first:]
+        del self._queue[first:]
+        return texts
 
     def next(self) -> str | None:
         """The oldest queued text, which leaves the queue."""

@@ -27,6 +27,7 @@ from forkcli.ui.stage import Stage
 from forkcli.ui.tail import Tail
 
 TAIL_ROWS = 14  # of the conversation, after it was rewound
+PAST_ROWS = 60  # of one that the user moves to
 
 
 class Presenter:
@@ -73,8 +74,8 @@ class Presenter:
             case Pager(title=title, text=text):
                 await self._front.page(title, text)
             case Past(entries=entries, agent=agent):
-                self._stage.shown_agent = agent
-                self.past(entries, agent)
+                self._stage.show(agent)
+                self._tail(self._stage.past(entries, agent), f"{self._look.sep}/history has all of it")
             case Refill(text=text, note=note):
                 if note:
                     self._front.write([warned(note, self._look)])
@@ -99,17 +100,20 @@ class Presenter:
     def _rewound(self, done: Rewound) -> None:
         """The end of the conversation as it stands now, what was done and how to undo it; the prompt, to be changed."""
         if done.entries:
-            self._stage.shown_agent = done.agent
+            self._stage.show(done.agent)
             own = isinstance(done.entries[-1].body, e.Rewind)  # is said in other words, its report was shown as it came
             items = self._stage.past(done.entries[:-1] if own else done.entries, done.agent)
-            if items:
-                self._front.write([Item(Tail(items, TAIL_ROWS, f"{self._look.more} the conversation before"))])
+            self._tail(items, "", TAIL_ROWS)
         words = Text(sanitize(done.note), STRONG)
         if done.undo is not None:
             words.append(f"{self._look.sep}undo: /rewind {done.undo}", FAINT)
         self._front.write([Item(hang(Text(f"{self._look.back} ", USER), words))])
         if done.prompt.strip():
             self._front.refill(done.prompt)
+
+    def _tail(self, items: Sequence[Item], where: str, rows: int = PAST_ROWS) -> None:
+        if items:
+            self._front.write([Item(Tail(items, rows, f"{self._look.more} the conversation before{where}"))])
 
     async def _board(self, board: Board) -> None:
         panel = BoardPanel(board, self._stage.doing, self._look, self._clock)

@@ -23,7 +23,8 @@ from forkcli.errors import ForkError, Kind
 from forkcli.ui.approve import Approval, question_item
 from forkcli.ui.console import Line, Paper
 from forkcli.ui.dialogue import Dialogue
-from forkcli.ui.entries import error_item, said
+from forkcli.ui.echoes import Echoes, is_own
+from forkcli.ui.entries import ended_elsewhere, error_item, said
 from forkcli.ui.errand import Errand
 from forkcli.ui.greeting import greeting
 from forkcli.ui.inquiry import Inquiry, inquiry_item
@@ -65,12 +66,12 @@ class Repl:
         self._look = look_of(environment, encoding)
         self._paper = Paper(self._look.colours)
         self._stage = Stage(self._look, clock)
-        self._turn: asyncio.Task[None] | None = None
+        self._turns: dict[str, asyncio.Task[None]] = {}  # that a line of the user's began, by agent
         self._errand: asyncio.Task[None] | None = None
         self._code = 0
-        self._accepted = False  # the prompt of the running turn is on disk
-        self._ended = "done"  # how the last turn ended
-        self._echoed: list[str] = []  # typed texts that stand on the terminal already, and are not in a history yet
+        self._accepted: set[str] = set()  # agents whose running turn has its prompt on disk
+        self._ended = "done"  # how the last turn on screen ended
+        self._echoes = Echoes()
         self._front = open_front(self, self._look, environment, history_path, source, output)
         self._dialogue = Dialogue(self._front, self._stage.ask)
         self._presenter = Presenter(driver.slashes, self._front, self._stage, self._dialogue, self._look, clock)
@@ -79,7 +80,7 @@ class Repl:
 
     async def run(self, first_prompt: str | None = None) -> int:
         """The REPL until it is quit; the exit code. The terminal is restored and the driver closed in any case."""
-        self._stage.shown_agent = self._driver.status().agent
+        self._stage.show(self._driver.status().agent)
         self._front.write([greeting(self._driver.status(), self._look)])
         loop = asyncio.get_running_loop()
         for number in _SIGNALS:
@@ -97,17 +98,17 @@ class Repl:
     def on_event(self, event: ev.Event) -> None:
         """Something happened in the session."""
         if isinstance(event, ev.Appended) and isinstance(event.entry.body, e.Prompt):
-            self._accepted = True
-        if isinstance(event, ev.TurnEnded) and event.agent == self._stage.shown_agent:
+            self._accepted.add(event.agent)
+        if isinstance(event, ev.TurnEnded) and event.agent == self._here:
             self._ended = event.status
         items = self._stage.on(event)
-        if items and not _is_own(event) and not self._is_echo(event):
+        if items and not is_own(event) and not self._echoes.holds(event):
             self._front.write(items)
         self._front.refresh()
 
     async def answer(self, question: Question) -> Answer:
         """Ask the user; one question at a time."""
-        other = question.agent != self._stage.shown_agent
+        other = question.agent != self._here
         panel = Approval(question, self._look, self._clock, other=other)
         await self._dialogue.ask(panel, [question_item(question, self._look)])
         if panel.stops:
@@ -135,14 +136,14 @@ class Repl:
     @property
     def busy(self) -> bool:
         """Whether anything runs."""
-        return self._turn is not None or self._errand is not None or self._stage.busy
+        return bool(self._turns) or self._errand is not None or self._stage.busy
 
     def submit(self, text: str, *, later: bool) -> None:
         """A line was sent."""
         line = parse(text)
         if self._front.echoes:
-            self._echoed.append(text)
-        running = self._turn is not None or self._driver.status().running
+            self._echoes.add(text)
+        running = self._running
         if later and (running or self._errand is not None):
             self._stage.pending.queue(text)
         elif isinstance(line, PromptLine) and running:
@@ -158,7 +159,7 @@ class Repl:
         if self._errand is not None:
             self._errand.cancel()
             return True
-        if self._turn is None and not self._driver.status().running:
+        if not self._running:
             return False
         self._driver.stop()
         return True
@@ -166,7 +167,7 @@ class Repl:
     def twice_escape(self) -> bool:
         """Open `/rewind`, where there is such a command; forks may be at work meanwhile."""
         rewind = next((slash for slash in self._driver.slashes() if slash.name == "rewind"), None)
-        if rewind is None or self._turn is not None or self._errand is not None:
+        if rewind is None or self._here in self._turns or self._errand is not None:
             return False
         self._start_errand("/rewind", self._presenter.run(rewind, ""))
         return True
@@ -200,10 +201,20 @@ class Repl:
         if first_prompt is not None and first_prompt.strip():
             self._begin(PromptLine(first_prompt), first_prompt)
 
+    @property
+    def _here(self) -> str:
+        """The agent that the user is with."""
+        return self._stage.shown_agent
+
+    @property
+    def _running(self) -> bool:
+        """Whether the agent that the user is with is at work, or about to begin."""
+        return self._here in self._turns or self._driver.status().running
+
     def _begin(self, line: SlashLine | ShellLine | PromptLine, text: str) -> None:
         match line:
             case PromptLine():
-                self._turn = self._watched(self._run_turn(text))
+                self._turns[self._here] = self._watched(self._run_turn(text, self._here))
             case ShellLine(command=command):
                 self._start_errand(f"! {command}", self._shell(command))
             case SlashLine(name=name, rest=rest):
@@ -214,7 +225,7 @@ class Repl:
                     self._front.refill(text)
                     return
                 words = f"/{slash.name} {rest}".rstrip()
-                if not self._was_echoed(text):
+                if not self._echoes.take(text):
                     self._front.write([Item(Text(f"{self._look.user} {one_line(words)}", FAINT))])
                 self._start_errand(words, self._presenter.run(slash, rest))
 
@@ -238,22 +249,27 @@ class Repl:
         task.add_done_callback(done)
         return task
 
-    async def _run_turn(self, text: str) -> None:
-        self._accepted, self._ended = False, "done"
+    async def _run_turn(self, text: str, agent: str) -> None:
+        self._accepted.discard(agent)
+        self._ended = "done"
         try:
             await self._driver.turn(text)
         except ForkError as error:
-            self._ended = "failed"
+            if agent == self._here:
+                self._ended = "failed"
             self._failed(error)
-            if not self._accepted:
+            if agent not in self._accepted:
                 self._front.refill(text)
         finally:
-            self._turn = None
-        self._go_on()
+            del self._turns[agent]
+        if agent == self._here:
+            self._go_on()
+        else:
+            self._front.write([ended_elsewhere(agent, self._look)])
 
     def _go_on(self) -> None:
         """Send the next queued text; after a turn that did not end well, hand all of them back instead."""
-        if self._turn is not None or self._errand is not None:
+        if self._here in self._turns or self._errand is not None:
             return
         if self._ended != "done":
             if texts := self._stage.pending.take_all():
@@ -264,10 +280,10 @@ class Repl:
 
     def _start_errand(self, name: str, work: Coroutine[Any, Any, None]) -> None:
         self._stage.errand = Errand(name, self._clock())
-        self._errand = self._watched(self._run_errand(work))
+        self._errand = self._watched(self._run_errand(work, self._stage.pending.queued))
 
-    async def _run_errand(self, work: Coroutine[Any, Any, None]) -> None:
-        self._ended = "done"
+    async def _run_errand(self, work: Coroutine[Any, Any, None], queued: int) -> None:
+        self._ended, left = "done", self._stage.pending
         try:
             await work
         except ForkError as error:
@@ -277,6 +293,9 @@ class Repl:
         finally:
             self._errand = None
             self._stage.errand = None
+            self._stage.show(self._driver.status().agent)  # it may have moved to another one
+            for text in left.take_since(queued) if left is not self._stage.pending else ():
+                self._stage.pending.queue(text)  # typed meanwhile, so for whoever the user is with now
         self._go_on()
 
     async def _shell(self, command: str) -> None:
@@ -293,7 +312,7 @@ class Repl:
 
     def _stop_asker(self, agent: str) -> None:
         """The user said no to an agent and wants it to stop."""
-        if agent == self._stage.shown_agent:
+        if agent == self._here:
             self._driver.stop()
         else:
             self._watched(self._stop_other(agent))
@@ -304,18 +323,6 @@ class Repl:
         except ForkError as error:
             self._failed(error)
 
-    def _is_echo(self, event: ev.Event) -> bool:
-        """Whether it is a prompt that stands on the terminal as it was typed."""
-        match event:
-            case ev.Appended(entry=e.Entry(body=e.Prompt(text=text))):
-                return self._was_echoed(text)
-        return False
-
-    def _was_echoed(self, text: str) -> bool:
-        found = text in self._echoed
-        self._echoed.clear()
-        return found
-
     # --- the end -----------------------------------------------------------------------------------------------------
 
     def _on_signal(self) -> None:
@@ -325,23 +332,14 @@ class Repl:
     async def _close(self) -> None:
         """Stop what runs and close the driver. After a signal a turn is only cut, so that it can be taken up again."""
         signalled = self._code == Kind.TERMINATED.value
-        if self._turn is not None and not signalled:
+        turn = self._turns.get(self._here)
+        if turn is not None and not signalled:
             self._driver.stop()
-            await asyncio.wait([self._turn], timeout=CLOSE_BY_SIGNAL_S)
-        for task in (self._turn, self._errand):
+            await asyncio.wait([turn], timeout=CLOSE_BY_SIGNAL_S)
+        for task in (*self._turns.values(), self._errand):
             if task is not None:
                 task.cancel()
         try:
             await asyncio.wait_for(self._driver.close(), CLOSE_BY_SIGNAL_S if signalled else CLOSE_S)
         except TimeoutError:
             sys.stderr.write("fork: the session did not close in time\n")
-
-
-def _is_own(event: ev.Event) -> bool:
-    """Whether it tells of a `!` command, or of a rewind by hand: what this screen shows itself."""
-    match event:
-        case ev.Appended(entry=e.Entry(body=e.Rewind(by="user", report=""))):
-            return True
-        case ev.Appended(entry=e.Entry(body=e.Notice(text=text))):
-            return text.startswith(e.RAN)
-    return False

@@ -28,7 +28,7 @@ class Stage:
     """The state behind the screen. `shown_agent` is the one whose name need not be said."""
 
     def __init__(self, look: Look, clock: Callable[[], float]) -> None:
-        self.pending = Pending()
+        self._pending: dict[str, Pending] = {}  # by agent: what is typed is for the one that is shown
         self.errand: Errand | None = None
         self.shown_agent = "main"
         self.asking = False  # the user is asked something
@@ -47,6 +47,23 @@ class Stage:
         """Whether the user is asked something now."""
         self.asking = asking
 
+    def show(self, agent: str) -> None:
+        """The user is with this agent from now on."""
+        if agent == self.shown_agent:
+            return
+        left = self._feeds.pop(self.shown_agent, None)
+        if left is not None and left.since is not None:
+            self._crowd.join(self.shown_agent, left.since, left.doing, left.steps)
+        since = self._crowd.leave(agent)
+        self.shown_agent, self._named = agent, None
+        if since is not None:
+            self._feed(agent).goes_on(since, ())
+
+    @property
+    def pending(self) -> Pending:
+        """What the user has typed for the agent that is shown, and it has not got yet."""
+        return self._pending.setdefault(self.shown_agent, Pending())
+
     def doing(self, agent: str) -> str:
         """What an agent does right now, in a few words; empty where nothing is known of it."""
         return self._feed(agent).doing if agent == self.shown_agent else self._crowd.doing(agent)
@@ -60,7 +77,8 @@ class Stage:
         """Take an event in; what it finished."""
         match event:
             case ev.Appended(entry=e.Entry(body=e.Message(sender="user", text=text))):
-                self.pending.delivered(text)
+                if event.agent in self._pending:
+                    self._pending[event.agent].delivered(text)
         if event.agent != self.shown_agent and self._overhears(event):
             return self._overhear(event)
         if event.agent != self.shown_agent:
@@ -88,9 +106,11 @@ class Stage:
 
     def past(self, entries: Iterable[e.Entry], agent: str) -> list[Item]:
         """Entries from before, as if this screen had been there; what they leave open is remembered."""
+        before, bodies = self._feed(agent), [entry.body for entry in entries]
         feed = self._feeds[agent] = Feed(self._look, self._clock, markdown)
-        self._crowd.leave(agent)
-        items = [item for entry in entries for item in feed.replay(entry.body)]
+        items = [item for body in bodies for item in feed.replay(body)]
+        if before.since is not None:
+            feed.goes_on(before.since, bodies)
         return self._named_items(agent, items)
 
     def live(self, width: int, height: int, spin: str) -> list[Line]:
@@ -109,7 +129,7 @@ class Stage:
         under += [] if self.boarding else self._crowd.lines(spin)
         if self.errand is not None and not self.asking:
             under += self.errand.lines(self._clock(), self._look, spin)
-        under += self.pending.lines(self._look, running=self.busy)
+        under += self.pending.lines(self._look, running=feed.busy or self.errand is not None)
         lower = [*thoughts, *(line for text in under for line in self._row(text, width))]
         if rows and lower:
             rows = [*rows, []]

@@ -159,7 +159,7 @@ def test_a_fork_is_on_the_board_from_its_birth() -> None:
 def test_the_agent_that_the_screen_moves_to_leaves_the_board() -> None:
     watched = Watched()
     watched.on(ev.StepStarted(F1, 1))
-    watched.stage.shown_agent = F1
+    watched.stage.show(F1)
     watched.stage.past([], F1)
     assert not [line for line in watched.live() if line.startswith("* f1")]
     assert MAIN == "main"

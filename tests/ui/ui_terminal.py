@@ -53,18 +53,18 @@ class Session:
     def type(self, text: str) -> None:
         self.keys.send_text(text)
 
-    async def see(self, *words: str, timeout: float = 5) -> None:
+    async def see(self, *words: str, timeout: float = 20) -> None:
         """Wait until all the words are on the terminal."""
         await self.until(lambda: all(word in self.text for word in words), f"{words}", timeout)
 
-    async def unsee(self, word: str, timeout: float = 5) -> None:
+    async def unsee(self, word: str, timeout: float = 20) -> None:
         await self.until(lambda: word not in self.text, f"no {word}", timeout)
 
     async def did(self, *done: tuple[str, str]) -> None:
         """Wait until these things were done to the driver."""
         await self.until(lambda: all(deed in self.driver.did for deed in done), f"{done}")
 
-    async def until(self, true: Callable[[], bool], what: str, timeout: float = 5) -> None:
+    async def until(self, true: Callable[[], bool], what: str, timeout: float = 20) -> None:
         end = asyncio.get_running_loop().time() + timeout
         while not true():
             assert asyncio.get_running_loop().time() < end, (
