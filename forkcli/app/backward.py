@@ -34,6 +34,7 @@ class Back:
     undo: Seq
     left: AgentId | None
     restored: tuple[str, ...]
+    removed: tuple[str, ...]  # those of them that were not there then
     note: str
 
 
@@ -96,7 +97,9 @@ def _back(session: Session, rewound: Rewound) -> Back:
     done = session.agent.history.rewinds[-1].body
     assert isinstance(done, Rewind)
     assert rewound.undo is not None
-    return Back(session.id, session.agent.id, done.to, rewound.undo, done.abandoned, done.restored, rewound.note)
+    return Back(
+        session.id, session.agent.id, done.to, rewound.undo, done.abandoned, done.restored, done.removed, rewound.note
+    )
 
 
 def _tell(event: Event) -> None:

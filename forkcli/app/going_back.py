@@ -184,6 +184,7 @@ def _restored(applied: Applied, before: Seq, kept: tuple[Unrestored, ...]) -> Re
         done=applied.done,
         before=before,
         restored=tuple(sorted({*applied.written, *applied.deleted})),
+        removed=tuple(sorted({*applied.deleted} - {*applied.written})),
         kept=(*kept, *map(_unrestored, applied.kept)),
         conflicts=tuple(map(_unrestored, applied.conflicts)),
     )

@@ -142,9 +142,12 @@ class Rewinding:
                 book, way.report, by=way.by, author=left, folder=folder, agent=history.agent, by_hand=way.by_hand,
                 room=_room(history),
             )  # fmt: skip
+        shown = restored.restored[:SHOWN] if restored else ()
+        gone = set(restored.removed) if restored else set()
         body = Rewind(
             way.to, way.by, way.report, text, abandoned=left, files=way.files,
-            restored=restored.restored[:SHOWN] if restored else (), call=way.call, asks=way.asks, let_go=way.let_go,
+            restored=shown, removed=tuple(path for path in shown if path in gone), call=way.call,
+            asks=way.asks, let_go=way.let_go,
         )  # fmt: skip
         agent.record(body)
         return body
@@ -155,6 +158,7 @@ class Rewinding:
         return World(
             changed=changed,
             restored=restored.restored if restored else (),
+            removed=restored.removed if restored else (),
             left=tuple(one.path for one in restored.kept) if restored else (),
             jobs=rig.jobs.running,
             running=frozenset(self.fleet.running(agent)),

@@ -10,7 +10,7 @@ from forkcli.app.rewinding import Rewinding, Way, conflict
 from forkcli.app.session import Session
 from forkcli.commands.rewindable import rewind_rows
 from forkcli.core.entries import Prompt
-from forkcli.core.file_plan import FilesPlan
+from forkcli.core.file_plan import FilesPlan, Restored
 from forkcli.core.ids import AgentId, Seq
 from forkcli.core.rewinding import check_place, checkpoints, first_checkpoint, line
 from forkcli.engine.agent import Agent, Stop
@@ -87,9 +87,7 @@ class Wayback:
             restored = await self._rewinding.files.restore(agent, session.rig, order.to, order.on_edit)
             if not restored.done:
                 raise conflict(restored.conflicts)
-            return Rewound(
-                f"{_count(len(restored.restored))} restored to what they were at {order.to}.", agent=agent.id
-            )
+            return Rewound(f"Files as they were at {order.to}: {_became(restored)}.", agent=agent.id)
         prompt, where = self._prompt_after(order.to), self._where(order.to)
         where = f"at {where}" if where == f"checkpoint {order.to}" else where
         running = self._left_at_work(order.to)
@@ -148,7 +146,7 @@ class Wayback:
 
     def _rewound(self, where: str, at: Seq, prompt: str, left: AgentId | None = None) -> Rewound:
         restored = self._rewinding.outcome
-        files = f" {_count(len(restored.restored))} restored." if restored is not None else ""
+        files = f" Files: {_became(restored)}." if restored is not None else ""
         left_alone = ", ".join(one.path for one in restored.kept) if restored is not None else ""
         kept = f" Kept as they are: {left_alone}." if left_alone else ""
         became = f" What came after it is {left} now." if left else ""
@@ -190,5 +188,9 @@ def _cut(text: str) -> str:
     return text if len(text) <= QUOTED else text[: QUOTED - 1] + "…"
 
 
-def _count(files: int) -> str:
-    return f"{files} file{'' if files == 1 else 's'}"
+def _became(files: Restored) -> str:
+    """What was done to files, in words."""
+    back = len(files.restored) - len(files.removed)
+    done = [f"{back} restored"] if back else []
+    done += [f"{len(files.removed)} removed that were not there then"] if files.removed else []
+    return ", ".join(done) or "none had to be changed"

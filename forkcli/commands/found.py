@@ -10,6 +10,7 @@ from forkcli.core.history import History
 from forkcli.core.ids import MAIN, AgentId, SessionId
 from forkcli.errors import ForkError, Kind
 from forkcli.store.agent_files import HISTORY, folded
+from forkcli.store.lineage import Lineage
 from forkcli.store.lock import is_locked
 from forkcli.store.reading import Damage, read_history
 from forkcli.store.scratch import Scratch
@@ -24,6 +25,7 @@ class Found:
     history: History
     damage: tuple[Damage, ...]
     held: bool
+    above: History | None = None  # of the agent that it reports to, where that can be read
 
 
 def find_session(project: Path, text: str | None) -> SessionId:
@@ -51,4 +53,13 @@ def read_found(project: Path, session: str | None, agent: str | None) -> Found:
     folder = find_agent(project, found, agent)
     read = read_history(folder / HISTORY)
     held = is_locked(Scratch(project).session_folder(found)) is not None
-    return Found(found, folder, folded(folder, read), tuple(read.damage), held)
+    history = folded(folder, read)
+    return Found(found, folder, history, tuple(read.damage), held, _above(folder, history))
+
+
+def _above(folder: Path, history: History) -> History | None:
+    above = history.agent.above if history.agent else None
+    try:
+        return Lineage(folder.parent).history(above) if above is not None else None
+    except ForkError:  # what is asked about is another agent
+        return None

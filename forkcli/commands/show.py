@@ -23,7 +23,7 @@ def agent_view(found: Found) -> AgentView:
     said = (text_of(answer.content) for answer in reversed(answers_of(history)))
     return AgentView(
         session=found.session,
-        row=agent_row(history, held=found.held),
+        row=agent_row(history, held=found.held, above=found.above),
         model=history.model,
         effort=history.effort,
         access=history.access,

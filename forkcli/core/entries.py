@@ -262,10 +262,11 @@ class Rewind:
     told: str = ""  # the whole of what the past self reads: the report, and what happened meanwhile
     abandoned: AgentId | None = None  # the agent that the abandoned stretch became
     files: Literal["keep", "restore"] = "keep"
-    restored: tuple[str, ...] = ()  # paths that were brought back
+    restored: tuple[str, ...] = ()  # paths that are again as they were there
     call: CallId | None = None
     asks: bool = True  # whether `told` wants an answer, or waits for the next prompt
     let_go: tuple[AgentId, ...] = ()  # children at work whose reports do not come here
+    removed: tuple[str, ...] = ()  # those of `restored` that are gone, since they were not there
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,6 +65,7 @@ class Restored:
     done: bool
     before: Seq
     restored: tuple[str, ...] = ()  # written or deleted
+    removed: tuple[str, ...] = ()  # those of them that were deleted
     kept: tuple[Unrestored, ...] = ()
     conflicts: tuple[Unrestored, ...] = ()
 

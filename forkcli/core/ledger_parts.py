@@ -18,6 +18,7 @@ class World:
     jobs: Mapping[str, str] = field(default_factory=dict)  # background jobs alive: id -> command
     running: frozenset[AgentId] = frozenset()  # agents at work
     unread: str = ""  # what came after the report was written, in a few words
+    removed: tuple[str, ...] = ()  # those of `restored` that were removed, since they were not there
 
 
 @dataclass(frozen=True, slots=True)

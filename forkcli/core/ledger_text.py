@@ -83,7 +83,8 @@ def files_lines(ledger: Ledger, most: int, *, restored: bool = True) -> list[str
     known = {*world.left, *world.restored}
     lines = [
         ("Files that changed since then and stay as they are now", [p for p in world.changed or () if p not in known]),
-        ("Files put back to what they were", world.restored if restored else ()),
+        ("Files put back to what they were", [p for p in world.restored if p not in world.removed] if restored else ()),
+        ("Files removed again, since they were not there then", world.removed if restored else ()),
         ("Files not put back, since somebody else has changed them meanwhile", world.left),
     ]
     if world.changed is None:

@@ -40,13 +40,13 @@ def first_checkpoint(history: History) -> Seq | None:
 def check_place(history: History, to: Seq) -> None:
     """Raises ForkError unless the head can go back to where it stood after entry `to`."""
     name = history.agent.agent if history.agent else "main"
-    if to < max(history.first_seq, 1):
+    if to < history.first_seq:
         raise ForkError(
             f"entry {to} lies before {name} was forked, at entry {history.first_seq}: a fork cannot go back to that",
             f"its own checkpoints: {_named(checkpoints(history))}",
             kind=Kind.USAGE,
         )
-    if all(entry.seq != to for entry in history.entries.own) and to != history.first_seq:
+    if to == 0 or (to != history.first_seq and all(entry.seq != to for entry in history.entries.own)):
         raise ForkError(
             f"{name} has no entry {to}", f"its checkpoints: {_named(checkpoints(history))}", kind=Kind.USAGE
         )

@@ -313,8 +313,17 @@ def _files(history: History, above: History | None) -> FilesView:
 
 
 def _changed(history: History) -> tuple[str, ...]:
-    results = (entry.body for entry in history.entries.own if isinstance(entry.body, ToolResult))
-    return tuple(dict.fromkeys(path for result in results for path in result.facts.changed))
+    """Paths that tools named as changed and that no rewind has restored since."""
+    paths: dict[str, None] = {}
+    for entry in history.entries.own:
+        match entry.body:
+            case ToolResult(facts=facts):
+                paths.update(dict.fromkeys(facts.changed))
+            case Rewind(restored=restored):
+                paths = {path: None for path in paths if path not in restored}
+            case _:
+                pass
+    return tuple(paths)
 
 
 def _first_line(text: str) -> str:

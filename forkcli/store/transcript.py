@@ -50,7 +50,8 @@ def _text(entry: e.Entry) -> str:
             return _result(body)
         case _:
             event = _check(body) if isinstance(body, Checks | Checked) else _event(body)
-            return f"> {event} · {entry.at}" if event else ""
+            told = f"\n\n{body.told}" if isinstance(body, e.Rewind) and body.told else ""
+            return f"> {event} · {entry.at}{told}" if event else ""
 
 
 def _event(body: e.Body) -> str:
@@ -114,8 +115,10 @@ def _family(body: e.Fork | e.Spawn | e.Report | e.Merge | e.Rewind | e.Warmed | 
 def _rewound(body: e.Rewind) -> str:
     by = {"user": "the user", "agent": "the agent itself", "fork": "fork, since the context was full"}[body.by]
     became = f"; what came after it is {body.abandoned} now" if body.abandoned else ""
-    files = f"; files restored: {' '.join(body.restored) or 'none'}" if body.files == "restore" else ""
-    return f"back to entry {body.to}, by {by}{became}{files}" + (f"\n\n{body.told}" if body.told else "")
+    back = " ".join(path for path in body.restored if path not in body.removed) or "none"
+    gone = f"; removed again: {' '.join(body.removed)}" if body.removed else ""
+    files = f"; files restored: {back}{gone}" if body.files == "restore" else ""
+    return f"back to entry {body.to}, by {by}{became}{files}"
 
 
 def _assistant(at: str, body: e.Assistant) -> str:

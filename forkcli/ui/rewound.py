@@ -46,6 +46,12 @@ def _files(rewind: e.Rewind) -> str:
         return "files as they are"
     if not rewind.restored:
         return "files as they were there already"
-    named = ", ".join(one_line(path, 60) for path in rewind.restored[:SHOWN_PATHS])
-    more = f" and {len(rewind.restored) - SHOWN_PATHS} more" if len(rewind.restored) > SHOWN_PATHS else ""
-    return f"{count(len(rewind.restored), 'file')} restored: {named}{more}"
+    back = [path for path in rewind.restored if path not in rewind.removed]
+    done = [(back, "restored"), ([*rewind.removed], "removed again")]
+    told = (f"{count(len(paths), 'file')} {how}: {_named(paths)}" for paths, how in done if paths)
+    return "; ".join(told)
+
+
+def _named(paths: list[str]) -> str:
+    named = ", ".join(one_line(path, 60) for path in paths[:SHOWN_PATHS])
+    return named + (f" and {len(paths) - SHOWN_PATHS} more" if len(paths) > SHOWN_PATHS else "")

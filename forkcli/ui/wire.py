@@ -51,7 +51,7 @@ def _family(body: e.Body) -> Iterator[dict[str, Any]]:
             order = {"brief": spawn.brief, "interview": spawn.interview, "model": spawn.model or None}
             yield {"type": "spawn", "onboarded": onboarded, "children": tasks, **order, "wait": spawn.wait}
         case e.Rewind() as rewind:
-            files = {"files": rewind.files, "restored": list(rewind.restored)}
+            files = {"files": rewind.files, "restored": list(rewind.restored), "removed": list(rewind.removed)}
             said = {"report": rewind.report or None, "text": rewind.told}
             yield {"type": "rewind", "to": rewind.to, "by": rewind.by, "abandoned": rewind.abandoned, **files, **said}
         case e.Report() as report:

@@ -22,7 +22,7 @@ def script(request: Json) -> Reply:
         return reply("On from there.")
     if "BACK" in newest(request):
         return reply(call("rewind", to=marks(request)[0], report=REPORT, files="restore"))
-    return reply(call("bash", command="echo x > made.txt")) if answers(request) == 0 else reply("Well.")
+    return reply(call("write", path="made.txt", content="x\n")) if answers(request) == 0 else reply("Well.")
 
 
 def tree(desk: Desk) -> dict[str, Json]:
@@ -35,13 +35,14 @@ def test_a_rewind_of_the_models_is_an_object_of_the_stream_and_what_was_left_a_r
     done = desk.run("-c", "-p", "BACK", "-o", "stream-json")
     (told,) = [line for line in done.objects if line["type"] == "rewind"]
     assert told["text"].startswith("<notice>")
-    assert {key: told[key] for key in ("agent", "to", "by", "abandoned", "files", "restored", "report")} == {
+    assert {key: told[key] for key in ("agent", "to", "by", "abandoned", "files", "restored", "removed", "report")} == {
         "agent": "main",
         "to": 3,
         "by": "agent",
         "abandoned": "f1",
         "files": "restore",
         "restored": ["made.txt"],
+        "removed": ["made.txt"],
         "report": REPORT,
     }
     assert done.result["result"] == "On from there."
@@ -50,7 +51,10 @@ def test_a_rewind_of_the_models_is_an_object_of_the_stream_and_what_was_left_a_r
     assert (row["kind"], row["parent"], row["state"], row["steps"]) == ("abandoned", "main", "done", 0)
     assert (row["task"], row["files"]["state"]) == ("BACK", "in_place")
     assert desk.run("show", "f1", "--report").stdout == f"{REPORT}\n"
-    assert desk.run("show", "f1").stdout.count("abandoned") == 1
+    card = desk.run("show", "f1").stdout
+    assert card.count("abandoned") == 1
+    assert "state    done" in card
+    assert tree(desk)["main"]["files"]["changed"] == []
     assert desk.run("check").code == 0
 
 

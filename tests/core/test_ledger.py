@@ -181,10 +181,11 @@ def test_of_changes_of_the_model_the_newest_is_told() -> None:
 
 
 def test_files_are_told_by_what_became_of_them() -> None:
-    world = World(changed=("a.py", "b.py", "c d.py"), restored=("e.py",), left=("b.py",))
+    world = World(changed=("a.py", "b.py", "c d.py"), restored=("e.py", "new.py"), removed=("new.py",), left=("b.py",))
     assert text(world=world).splitlines()[1:-1] == [
         "Files that changed since then and stay as they are now: a.py 'c d.py'",
         "Files put back to what they were: e.py",
+        "Files removed again, since they were not there then: new.py",
         "Files not put back, since somebody else has changed them meanwhile: b.py",
     ]
 

@@ -15,7 +15,8 @@ from forkcli.core.forking import opening
 from forkcli.core.history import History
 from forkcli.core.ids import AgentId, CallId, Seq
 from forkcli.core.messages import text_of
-from forkcli.core.rewinding import standing
+from forkcli.core.rewinding import check_place, standing
+from forkcli.errors import ForkError
 
 F1 = AgentId("f1")
 TURN: list[e.Body] = [
@@ -120,6 +121,27 @@ def test_an_empty_context_begins_with_what_is_told() -> None:
     assert [text_of(message.content) for message in history.messages] == [
         'Your task: mend it.\n\n<checkpoint n="13" context="1%"/>'
     ]
+
+
+@pytest.mark.parametrize(
+    ("history", "to", "sentence"),
+    [
+        (after(), 0, "main has no entry 0"),
+        (after(), 99, "main has no entry 99"),
+        (after(e.Rewind(Seq(0), "fork")), 0, "main has no entry 0"),
+    ],
+)
+def test_a_place_that_is_none_is_refused_with_the_checkpoints_that_there_are(
+    history: History, to: int, sentence: str
+) -> None:
+    with pytest.raises(ForkError) as refusal:
+        check_place(history, Seq(to))
+    assert (refusal.value.sentence, *refusal.value.hints) == (sentence, "its checkpoints: 3, 7, 10")
+
+
+def test_every_entry_of_ones_own_is_a_place() -> None:
+    for entry in after().entries:
+        check_place(after(), entry.seq)
 
 
 def forked(*bodies: e.Body) -> History:

@@ -60,7 +60,7 @@ VIEW = BoardView((
     BoardRow("f4", "failed", "try the other parser", "fork", 2, 2, None, 0.004, 0.98, 0.2, "the API is overloaded"),
     BoardRow("f3", "idle", "what was left at 12", "abandoned", 1, 31, None, 1.2, None, 0.83),
 ))  # fmt: skip
-DONE = Rewound("Back before “now the price too”; 4 files restored.", Seq(57), ENTRIES, "main", "now the price too")
+DONE = Rewound("Back before “now the price too”. Files: 4 restored.", Seq(57), ENTRIES, "main", "now the price too")
 
 
 @dataclass

@@ -38,11 +38,12 @@ def test_a_full_context_is_named_as_the_reason() -> None:
 
 def test_restored_files_and_children_that_go_on_alone_are_named() -> None:
     paths = tuple(f"{n}.py" for n in range(10))
-    rewind = e.Rewind(Seq(0), "user", files="restore", restored=paths, let_go=(AgentId("f2"),))
+    rewind = e.Rewind(Seq(0), "user", files="restore", restored=paths, removed=("9.py",), let_go=(AgentId("f2"),))
     said = Watched().on(appended(rewind))
     assert "you went back to the beginning" in said
-    assert "10 files restored: 0.py" in said
-    assert "and 2 more" in said
+    assert "9 files restored: 0.py" in said
+    assert "1 file removed again: 9.py" in said
+    assert "and 1 more" in said
     assert "at work on their own from here: f2" in said
 
 
