@@ -6,6 +6,7 @@ rich, nor prompt_toolkit.
 """
 
 import shlex
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any
@@ -15,7 +16,7 @@ import typer
 from forkcli.argv import Line, split
 from forkcli.config import Flags, Settings
 from forkcli.errors import ForkError, Kind
-from forkcli.launch import converse, load_settings, only_common, prompt_of
+from forkcli.launch import converse, load_settings, meant_by, only_common, prompt_of
 from forkcli.options import (
     AccessTo,
     AddDirs,
@@ -53,6 +54,7 @@ from forkcli.options import (
     Version,
     Words,
 )
+from forkcli.ui.sanitize import one_line
 
 app = typer.Typer(
     name="fork",
@@ -94,6 +96,8 @@ def run(argv: Sequence[str]) -> int:
     valued = {name for option in command.params if not getattr(option, "is_flag", True) for name in option.opts}
     verbs: dict[str, Any] = getattr(command, "commands", {})
     line = split(argv, verbs, valued, WITHOUT_VALUE)
+    if not line.verb and len(line.words) == 1 and "--" not in argv and (meant := meant_by(line.words[0], verbs)):
+        sys.stderr.write(f"hint: `{one_line(line.words[0])}` is sent to the model as a prompt; {meant}\n")
     for parameter in (*command.params, *(verbs[line.verb].params if line.verb else ())):
         setattr(parameter, CONVERTER, AsItIs())
     try:

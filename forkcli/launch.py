@@ -6,10 +6,12 @@ It never parses options and never talks to a model. Invariant: the REPL runs onl
 import os
 import shlex
 import sys
+from collections.abc import Collection
 from pathlib import Path
 from typing import BinaryIO
 
 from forkcli.config import Flags, Settings, load
+from forkcli.core.nearby import nearby
 from forkcli.errors import ForkError, Kind
 from forkcli.ui.sanitize import one_line
 from forkcli.workspace.project import find_project
@@ -37,6 +39,14 @@ def prompt_of(words: tuple[str, ...]) -> str | None:
     if not words[0].strip():
         raise ForkError("the prompt is empty", kind=Kind.USAGE)
     return words[0]
+
+
+def meant_by(word: str, verbs: Collection[str]) -> str | None:
+    """What a prompt of one word was probably meant to be, in words; None for one that is like no subcommand."""
+    if word == "help":
+        return "`fork --help` lists the options and the subcommands"
+    verb = nearby(word, verbs)
+    return f"the subcommand is `fork {verb}`" if verb else None
 
 
 def only_common(flags: Flags, verb: str) -> Flags:

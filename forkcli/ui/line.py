@@ -4,7 +4,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from forkcli.core.nearby import nearby
 from forkcli.errors import ForkError
+from forkcli.ui.habits import instead
 from forkcli.ui.ports import Slash
 
 _SLASH = re.compile(r"/([A-Za-z][\w-]*)(?:\s+(.*?))?\s*", re.DOTALL)
@@ -42,13 +44,20 @@ def parse(text: str) -> SlashLine | ShellLine | PromptLine:
 
 
 def find(slashes: Sequence[Slash], name: str) -> Slash:
-    """The command of that name, or the only one that begins with it; ForkError when there is none or more."""
+    """The command of that name, or the only one that begins with it; ForkError when there is none or more.
+
+    The error says what to use here for what other tools have.
+    """
     exact = [slash for slash in slashes if slash.name == name]
     begins = [slash for slash in slashes if slash.name.startswith(name)]
     if exact or len(begins) == 1:
         return (exact or begins)[0]
     if begins:
         raise ForkError(f"/{name} could be {' or '.join('/' + slash.name for slash in begins)}")
-    raise ForkError(
-        f"there is no /{name}", "/help lists the commands; a line that begins with a blank is sent as it is"
-    )
+    use = instead(name)
+    if use is not None:
+        raise ForkError(f"there is no /{name}", use)
+    meant = nearby(name.lower(), (slash.name for slash in slashes))
+    guess = [f"is it /{meant}? up brings the line back"] if meant else []
+    rule = "/help lists the commands; a line that begins with a blank is sent as it is"
+    raise ForkError(f"there is no /{name}", *guess, rule)

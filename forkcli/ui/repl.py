@@ -1,6 +1,7 @@
 """The REPL: joins a driver with a front. It decides what a typed line does, and knows nothing of the session behind.
 
-Invariant: a text that the user typed is never lost: it is sent, kept in the queue, or back in the input line.
+Invariant: a text that the user typed is never lost: it is sent, kept in the queue, or back in the input line; a slash
+command that there is none of is in the input history.
 """
 
 import asyncio
@@ -34,7 +35,7 @@ from forkcli.ui.look import FAINT, WARN, look_of
 from forkcli.ui.markdown import warm_up
 from forkcli.ui.ports import Answer, Driver, Question, Slash
 from forkcli.ui.presenter import Presenter
-from forkcli.ui.sanitize import one_line
+from forkcli.ui.sanitize import first_line
 from forkcli.ui.shown import shell_item
 from forkcli.ui.stage import Stage
 from forkcli.ui.status import status_line
@@ -42,6 +43,7 @@ from forkcli.ui.terminal import open_front
 
 WARM_UP_S = 0.15  # after the prompt is there, what the first answer needs is imported
 CLOSE_S = 10.0
+WORDS = 400  # characters of a command that stand in the scrollback
 CLOSE_BY_SIGNAL_S = 1.5
 _SIGNALS = (signal.SIGTERM, signal.SIGHUP)
 
@@ -221,13 +223,17 @@ class Repl:
                 try:
                     slash = find(self._driver.slashes(), name)
                 except ForkError as error:
+                    self._typed(text, text)  # not given back: with what is typed next it would be a prompt
                     self._front.write([error_item(error, self._look)])
-                    self._front.refill(text)
                     return
                 words = f"/{slash.name} {rest}".rstrip()
-                if not self._echoes.take(text):
-                    self._front.write([Item(Text(f"{self._look.user} {one_line(words)}", FAINT))])
+                self._typed(text, words)
                 self._start_errand(words, self._presenter.run(slash, rest))
+
+    def _typed(self, text: str, shown: str) -> None:
+        """Let a command that was typed stand in the scrollback."""
+        if not self._echoes.take(text):
+            self._front.write([Item(Text(f"{self._look.user} {first_line(shown, WORDS)}", FAINT))])
 
     def _steer(self, text: str) -> None:
         try:

@@ -55,6 +55,29 @@ def test_a_mistake_is_a_usage_error_that_says_what_to_do(
     assert "\n" not in caught.value.sentence
 
 
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["lss"], "hint: `lss` is sent to the model as a prompt; the subcommand is `fork ls`\n"),
+        (["-p", "docter"], "hint: `docter` is sent to the model as a prompt; the subcommand is `fork doctor`\n"),
+        (["help"], "hint: `help` is sent to the model as a prompt; `fork --help` lists"),
+        (["l\x1bs"], "hint: `l␛s` is"),
+        (["--", "lss"], ""),
+        (["lss is broken"], ""),
+        (["explain"], ""),
+    ],
+)
+def test_a_word_that_is_nearly_a_subcommand_is_a_prompt_and_that_is_said(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], words: list[str], told: str
+) -> None:
+    monkeypatch.chdir(project)
+    with pytest.raises(ForkError, match="--max-steps"):  # read after the words are, and before anything is sent
+        run(["--max-steps", "none", *words])
+    said = capsys.readouterr().err
+    assert said.startswith(told)
+    assert bool(said) == bool(told)
+
+
 @pytest.mark.parametrize("words", [["-p"], [], ["--nonsense"], ["tree", "of", "files"]])
 def test_a_usage_error_is_one_sentence_with_hints_and_exit_code_2(fork_cli: Cli, words: list[str]) -> None:
     done = fork_cli(*words)

@@ -46,11 +46,21 @@ async def test_slash_commands_are_offered_and_run() -> None:
         await here.see("model got opus")
 
 
-async def test_an_unknown_slash_command_says_so_and_is_given_back() -> None:
-    async with session(FakeDriver(replies, [slash("model", None)])) as here:
+async def test_an_unknown_slash_command_says_so_and_leaves_the_line_empty_for_the_next() -> None:
+    async with session(FakeDriver(replies, [slash("model", Lines("the models"))])) as here:
         here.type("/mdoel x\r")
-        await here.see("✗ there is no /mdoel", "› /mdoel x")
+        await here.see("› /mdoel x", "✗ there is no /mdoel", "is it /model?")
+        here.type("/model\r")
+        await here.see("the models")
         assert here.driver.did == []
+
+
+async def test_an_unknown_slash_command_is_a_key_away() -> None:
+    async with session(FakeDriver(replies, [slash("model", None)])) as here:
+        here.type("/mdoel some words\r")
+        await here.see("✗ there is no /mdoel")
+        here.type("\x1b[A")
+        await here.until(lambda: here.text.count("› /mdoel some words") == 2, "the line again")
 
 
 async def test_an_error_of_a_slash_command_is_shown() -> None:
