@@ -4,6 +4,7 @@ The seal is applied to every test without being asked for. It never reaches outs
 a test that needs a key, a configuration or a home directory makes its own inside. tests/house/test_seal.py proves it.
 """
 
+import itertools
 import os
 import subprocess
 import sys
@@ -15,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
+from zygote import close_zygote, run_command
 
 ROOT = Path(__file__).resolve().parent.parent
 FOREIGN = ("ANTHROPIC_", "FORK_", "GIT_", "XDG_", "CLAUDE_", "OPENAI_", "PIP_", "COLUMNS", "LINES", "EDITOR", "VISUAL")
@@ -22,7 +25,14 @@ PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy", "ftp_proxy")
 OTHERS = ("NO_COLOR", "FORCE_COLOR", "CLICOLOR", "SSH_AUTH_SOCK", "DBUS_SESSION_BUS_ADDRESS", "PYTHONSTARTUP")
 GITCONFIG = "[user]\n\tname = Test\n\temail = test@example.invalid\n[init]\n\tdefaultBranch = main\n"
 
+# What hypothesis tries is the same in every run, and no machine is too slow for it: a test says what is wrong with the
+# code. `pytest --hypothesis-profile=search` tries something else each time.
+settings.register_profile("same", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("search", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("same")
+
 _attempts: list[str] = []
+_naps = itertools.count()
 
 
 def _is_loopback(host: object) -> bool:
@@ -60,6 +70,10 @@ def _guard(event: str, args: tuple[Any, ...]) -> None:
 def pytest_configure() -> None:
     """Audit hooks cannot be removed, so there is one for the whole run."""
     sys.addaudithook(_guard)
+
+
+def pytest_sessionfinish() -> None:
+    close_zygote()
 
 
 @pytest.fixture
@@ -104,6 +118,12 @@ def sealed(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyP
     assert not _attempts, f"the test tried to leave the machine: {_attempts}"
 
 
+@pytest.fixture
+def nap() -> str:
+    """Seconds to sleep, a minute or so, that nothing else on this machine sleeps: by it a process can be found."""
+    return f"61.{os.getpid():07d}{next(_naps):04d}"
+
+
 def git(folder: Path, *words: str) -> str:
     """Run real git in `folder`; its stdout."""
     done = subprocess.run(["git", *words], cwd=folder, capture_output=True, text=True, check=True, timeout=30)
@@ -134,7 +154,7 @@ class Ran:
 
 @pytest.fixture
 def fork_cli(project: Path) -> Callable[..., Ran]:
-    """Runs `python -m forkcli` as a real process in `project`: `fork_cli("ls", "--json", stdin=…, env={…}, cwd=…)`.
+    """Runs the real command as a process in `project`: `fork_cli("ls", "--json", stdin=…, env={…}, cwd=…)`.
 
     Its standard input is empty unless given, and a proxy that does not exist keeps it from reaching a foreign host.
     """
@@ -144,22 +164,14 @@ def fork_cli(project: Path) -> Callable[..., Ran]:
         stdin: str | bytes = b"",
         env: Mapping[str, str] | None = None,
         cwd: Path | None = None,
-        timeout: float = 30,
     ) -> Ran:
         proxies = {
             "HTTPS_PROXY": "http://127.0.0.1:9",
             "HTTP_PROXY": "http://127.0.0.1:9",
             "NO_PROXY": "127.0.0.1,localhost",
         }
-        done = subprocess.run(
-            [sys.executable, "-m", "forkcli", *words],
-            input=stdin.encode() if isinstance(stdin, str) else stdin,
-            env={**os.environ, **proxies, **(env or {})},
-            cwd=cwd or project,
-            capture_output=True,
-            check=False,
-            timeout=timeout,
-        )
+        data = stdin.encode() if isinstance(stdin, str) else stdin
+        done = run_command(words, cwd=cwd or project, env={**os.environ, **proxies, **(env or {})}, stdin=data)
         return Ran(done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace"), done.returncode)
 
     return run

@@ -4,14 +4,13 @@ import contextlib
 import json
 import os
 import signal
-import socket
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from zygote import WAIT_S, Running, Zygote
 
 from forkcli.core.entries import Body, Entry, ToolResult
 from forkcli.core.history import History
@@ -19,48 +18,6 @@ from forkcli.core.messages import Json, calls_of, text_of
 from forkcli.models.scripted import Reply, ScriptedServer
 from forkcli.store.check import Finding, check_session
 from forkcli.store.reading import read_history
-
-HERE = Path(__file__).resolve().parent
-WAIT_S = 20.0
-
-
-class Running:
-    """A run of the command that goes on. `code` is negative for a signal that ended it."""
-
-    def __init__(self, pid: int, answers: int, out: Path, err: Path) -> None:
-        self.pid = pid
-        self._answers = answers
-        self._out, self._err = out, err
-        self._code: int | None = None
-
-    @property
-    def stdout(self) -> str:
-        return self._out.read_bytes().decode(errors="replace")
-
-    @property
-    def stderr(self) -> str:
-        return self._err.read_bytes().decode(errors="replace")
-
-    def kill(self, number: int = signal.SIGKILL) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(self.pid, number)
-
-    def wait(self, timeout_s: float = WAIT_S) -> int:
-        """Until its end; its exit code. A run that does not end is killed, and the test fails."""
-        if self._code is None:
-            self._code = self._ended(timeout_s)
-            os.close(self._answers)
-        return self._code
-
-    def _ended(self, timeout_s: float) -> int:
-        import select
-
-        poll = select.poll()
-        poll.register(self._answers, select.POLLIN)
-        if not poll.poll(timeout_s * 1000):
-            self.kill()
-            raise AssertionError(f"the run did not end in {timeout_s:g} s; it said:\n{self.stdout}\n{self.stderr}")
-        return int(os.read(self._answers, 100))
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,47 +40,6 @@ class Ended:
         return [json.loads(line) for line in self.stdout.splitlines()]
 
 
-class Zygote:
-    """Starts runs of the command quickly; see app_zygote.py."""
-
-    def __init__(self) -> None:
-        self._line, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        env = {"PATH": os.environ["PATH"], "PYTHONPATH": str(HERE.parents[1]), "HOME": "/nonexistent"}
-        self._process = subprocess.Popen(
-            [sys.executable, "-W", "ignore", str(HERE / "app_zygote.py"), str(other.fileno())],
-            pass_fds=[other.fileno()],
-            stdout=subprocess.PIPE,
-            env=env,
-        )
-        other.close()
-        assert self._process.stdout is not None
-        assert self._process.stdout.readline() == b"ready\n"
-
-    def start(self, job: Json, stdin: int, out: Path, err: Path) -> Running:
-        reader, writer = os.pipe()
-        with out.open("wb") as stdout, err.open("wb") as stderr:
-            fds = [stdin, job.pop("stdout", stdout.fileno()), stderr.fileno(), writer]
-            socket.send_fds(self._line, [json.dumps(job).encode()], fds)
-        os.close(writer)
-        return Running(int(_line(reader)), reader, out, err)
-
-    def close(self) -> None:
-        self._line.close()
-        self._process.wait(10)
-        if self._process.stdout is not None:
-            self._process.stdout.close()
-
-
-def _line(fd: int) -> bytes:
-    """One line, and not a byte more."""
-    found = b""
-    while not found.endswith(b"\n"):
-        byte = os.read(fd, 1)
-        assert byte, "the run could not be started"
-        found += byte
-    return found
-
-
 @dataclass(slots=True)
 class Desk:
     """A project, and the command to run in it."""
@@ -143,7 +59,7 @@ class Desk:
         env: Mapping[str, str] | None = None,
         **job: Any,
     ) -> Running:
-        """Start `fork WORDS…`; `job` are what app_zygote.py knows besides."""
+        """Start `fork WORDS…`; `job` are what zygote_process.py knows besides."""
         self.runs += 1
         out, err, given = (self.place / f"{self.runs}.{end}" for end in ("out", "err", "in"))
         told = {"ANTHROPIC_BASE_URL": self.url, "ANTHROPIC_API_KEY": "sk-test"} if self.url else {}
@@ -244,7 +160,12 @@ def called(request: Json) -> list[str]:
     return [call["name"] for message in request["messages"] for call in calls_of(message["content"])]
 
 
-def until(true: Callable[[], object], timeout_s: float = 10.0) -> None:
+def begun(server: ScriptedServer) -> bool:
+    """Whether the answer to the first request has begun."""
+    return any(request.began is not None for request in server.requests[:1])
+
+
+def until(true: Callable[[], object], timeout_s: float = 30.0) -> None:
     """Wait until something holds."""
     end = time.monotonic() + timeout_s
     while not true():

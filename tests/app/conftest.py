@@ -5,25 +5,19 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from app_kit import Desk, Serve, Zygote
+from app_kit import Desk, Serve
+from zygote import the_zygote
 
 from forkcli.core.messages import Json
 from forkcli.models.scripted import Reply, ScriptedServer
 
 
-@pytest.fixture(scope="session")
-def zygote() -> Iterator[Zygote]:
-    started = Zygote()
-    yield started
-    started.close()
-
-
 @pytest.fixture
-def desk(zygote: Zygote, project: Path, tmp_path: Path) -> Iterator[Desk]:
+def desk(project: Path, tmp_path: Path) -> Iterator[Desk]:
     """The command in `project`, without a model: `serve` gives it one."""
     place = tmp_path / "runs"
     place.mkdir()
-    desk = Desk(zygote, project, place)
+    desk = Desk(the_zygote(), project, place)
     yield desk
     for running in desk.running:
         running.kill()

@@ -311,7 +311,7 @@ async def held(home: Den, count: int, steps: int, results: int = 0) -> int:
     return used // count
 
 
-HOLD = Reply([], delay_s=9)
+HOLD = Reply([], delay_s=60)
 
 
 def reports(home: Den, agent: str = "main") -> dict[str, Report]:

@@ -3,12 +3,14 @@
 from app_kit import Desk, Serve, alive, by_step, until
 
 from forkcli.core.entries import Message
+from forkcli.core.messages import Json
 from forkcli.models.scripted import Reply, call, newest_text, reply, say
 
 
 def test_the_end_of_a_job_is_told_with_the_next_step(desk: Desk, serve: Serve) -> None:
-    job = call("bash", command="sleep 0.5; echo result of it; exit 4", background=True)
-    server = serve(by_step(reply(job), reply(call("bash", command="sleep 0.8")), reply("done")))
+    job = call("bash", command="until test -e go; do sleep 0.02; done; echo result of it; exit 4", background=True)
+    told = "touch go; until ls .fork/sessions/*/agents/main/inbox/*-j1.md; do sleep 0.02; done 2>&-"
+    server = serve(by_step(reply(job), reply(call("bash", command=told)), reply("done")))
     assert desk.run("-p", "go").stdout == "done\n"
     started, _ = desk.results()
     assert "job j1 runs in the background" in started
@@ -20,36 +22,43 @@ def test_the_end_of_a_job_is_told_with_the_next_step(desk: Desk, serve: Serve) -
     assert desk.findings() == []
 
 
-def test_a_job_ends_with_the_run_and_the_next_one_is_told(desk: Desk, serve: Serve) -> None:
-    job = call("bash", command="sleep 61.61", background=True)
+def test_a_job_ends_with_the_run_and_the_next_one_is_told(desk: Desk, serve: Serve, nap: str) -> None:
+    job = call("bash", command=f"sleep {nap}", background=True)
     server = serve(by_step(reply(job), reply("left it"), reply("I see")))
     assert desk.run("-p", "go").stdout == "left it\n"
-    until(lambda: alive("61.61") == [])
+    until(lambda: alive(nap) == [])
     assert desk.run("-c", "-p", "is it running?").stdout == "I see\n"
     assert "background job ended when fork was stopped" in newest_text(server.requests[-1].body)
     assert len(desk.bodies(Message)) == 1
 
 
 def test_a_job_lost_by_a_kill_is_told_once_on_resume_and_its_number_is_not_given_again(
-    desk: Desk, serve: Serve
+    desk: Desk, serve: Serve, nap: str
 ) -> None:
-    job = call("bash", command="sleep 62.62", background=True)
-    again = call("bash", command="sleep 62.62", background=True)
-    serve(by_step(reply(job), Reply([say("x" * 90)], tokens_per_s=20), reply(again), reply("done")))
+    job = call("bash", command=f"sleep {nap}", background=True)
+    again = call("bash", command=f"sleep {nap}", background=True)
+    held = [True]
+
+    def script(request: Json) -> Reply:
+        steps = [reply(job), Reply([say("waited")], delay_s=60 if held else 0), reply(again), reply("done")]
+        return by_step(*steps)(request)
+
+    serve(script)
     running = desk.start("-p", "go")
-    until(lambda: desk.results() and alive("62.62"))
+    until(lambda: desk.results() and alive(nap))
+    held.clear()
     running.kill()
     running.wait()
-    until(lambda: alive("62.62") == [])
+    until(lambda: alive(nap) == [])
     assert desk.run("-c", "-p").code == 0
     assert [body.job for body in desk.bodies(Message)] == ["j1"]
     assert desk.run("-c", "-p", "start it again").stdout == "done\n"
     assert "job j2" in desk.results()[-1]
 
 
-def test_a_job_is_stopped_by_its_id_and_no_message_follows(desk: Desk, serve: Serve) -> None:
+def test_a_job_is_stopped_by_its_id_and_no_message_follows(desk: Desk, serve: Serve, nap: str) -> None:
     steps = [
-        reply(call("bash", command="echo begun; sleep 63.63", background=True)),
+        reply(call("bash", command=f"echo begun; sleep {nap}", background=True)),
         reply(call("bash", stop="j1")),
         reply(call("bash", stop="j1")),
         reply("done"),
@@ -60,7 +69,7 @@ def test_a_job_is_stopped_by_its_id_and_no_message_follows(desk: Desk, serve: Se
     assert "job j1 stopped" in stopped
     assert "begun" in stopped
     assert "no background job j1" in unknown
-    assert alive("63.63") == []
+    until(lambda: alive(nap) == [])
     assert desk.bodies(Message) == []
 
 
@@ -75,4 +84,3 @@ def test_a_server_in_the_background_answers_the_next_command(desk: Desk, serve: 
     serve(by_step(*steps))
     assert desk.run("-p", "go").stdout == "served\n"
     assert "# A project" in desk.results()[1]
-    until(lambda: alive("http.server 8765") == [])

@@ -1,7 +1,5 @@
 """What an endpoint can do wrong, and what the command makes of it: exit codes, sentences, nothing told twice."""
 
-import time
-
 import pytest
 from app_kit import Desk, Serve, by_step, texts
 
@@ -31,10 +29,8 @@ def test_a_rate_limit_is_waited_out_as_long_as_the_server_asks(desk: Desk, serve
 
 def test_a_rate_limit_beyond_all_patience_ends_the_run_at_once(desk: Desk, serve: Serve) -> None:
     serve(fail(status=429, retry_after=3600))
-    begun = time.monotonic()
-    done = desk.run("-p", "hello")
+    done = desk.run("-p", "hello")  # which would not end in the time that it is given
     assert done.code == 75
-    assert time.monotonic() - begun < 8
     assert "rate limit" in done.stderr
 
 
@@ -62,7 +58,7 @@ def test_a_broken_stream_counts_for_nothing_and_is_sent_again(
 
 
 def test_a_stream_that_falls_silent_is_dropped(desk: Desk, serve: Serve) -> None:
-    server = serve(Reply([say("ten nine")], fault=Fault("stall", seconds=9), chunk_chars=4), reply(WORDS))
+    server = serve(Reply([say("ten nine")], fault=Fault("stall", seconds=60), chunk_chars=4), reply(WORDS))
     assert desk.run("-p", "count", "--idle-timeout", "1").stdout == WORDS + "\n"
     assert len(server.requests) == 2
 

@@ -94,10 +94,12 @@ def test_a_fork_by_the_user_is_taken_while_the_parent_runs_a_command(project: Pa
         turn = asyncio.create_task(home.turn())
         await until(lambda: home.session and home.session.agent.history.open_calls)
         await session.fleet.order(session.agent, session.rig, None, order("look around"))
+        (project / "go").touch()
         assert (await turn).status == "done"
         await home.close()
 
-    slow = reply(call("read", path="README.md"), call("bash", command="sleep 0.7; echo slept"))
+    waits = call("bash", command="until test -e go; do sleep 0.02; done; echo slept")
+    slow = reply(call("read", path="README.md"), waits)
     with den(project, {"main": [slow, reply("one"), reply("two"), reply("three")]}) as home:
         asyncio.run(run(home))
         told = newest(home.requests("f1")[0].body)
@@ -114,10 +116,20 @@ def test_a_fork_by_the_user_is_taken_while_the_parent_is_being_answered(project:
         turn = asyncio.create_task(home.turn("the question"))
         await until(lambda: home.server.requests)
         await session.fleet.order(session.agent, session.rig, None, order("look around"))
+        free.set()
         assert (await turn).status == "done"
         await home.close()
 
-    with den(project, {"main": [Reply([{"type": "text", "text": "slow"}], delay_s=0.5), reply("two")]}) as home:
+    free = asyncio.Event()
+
+    async def script(request: Json) -> Reply:
+        if whose(request) != "main":
+            return reply("f1 is done.")
+        while not free.is_set():
+            await asyncio.sleep(0.01)
+        return reply("slow") if answers(request) == 0 else reply("two")
+
+    with den(project, script) as home:
         asyncio.run(run(home))
         sent = home.requests("f1")[0].body["messages"]
         assert [message["role"] for message in sent] == ["user", "user"]

@@ -101,7 +101,7 @@ def test_sigterm_reports_nothing_and_the_next_run_goes_on(desk: Desk, serve: Ser
         name = whose(request)
         if name in {"f2", "f3"} and name not in slow:
             slow.append(name)
-            return Reply([], delay_s=9)
+            return Reply([], delay_s=60)
         return script(request)
 
     server = serve(waits)
@@ -132,7 +132,7 @@ def test_forks_in_the_background_are_taken_up_again_and_their_order_is_answered(
 
 def test_with_a_prompt_a_call_whose_forks_were_at_work_is_answered_with_what_they_had(desk: Desk, serve: Serve) -> None:
     def stuck(request: Json) -> Reply:
-        return Reply([], delay_s=9) if whose(request) == "f2" else script(request)
+        return Reply([], delay_s=60) if whose(request) == "f2" else script(request)
 
     server = serve(stuck)
     running = desk.start("-p", "fork")

@@ -170,7 +170,7 @@ def test_forks_that_are_woken_read_their_past_and_write_it_once_if_it_was_forgot
             return reply(call("bash", command="echo trace"))
         if not slept[0]:
             stuck.append(whose(request))
-            await asyncio.sleep(9)
+            await asyncio.sleep(60)
         return reply("Finished.")
 
     async def script(request: Json) -> Reply:

@@ -154,7 +154,7 @@ async def test_a_file_that_the_person_edits_meanwhile_is_not_written_over(projec
 
 
 async def test_a_command_that_is_cancelled_stops_its_turn_and_puts_that_on_record(project: Path) -> None:
-    async with driver_in(project, reply(call("bash", command="sleep 65.65"))) as driver:
+    async with driver_in(project, reply(call("bash", command="sleep 60"))) as driver:
         slash = next(slash for slash in slashes_for(driver) if slash.name == "init")
         running = asyncio.create_task(slash.run(""))
         while not driver.history.open_calls:

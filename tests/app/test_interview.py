@@ -168,7 +168,7 @@ def test_an_agent_that_asks_its_parent_nothing_is_started_all_the_same(project: 
 def held(request: Json) -> Reply:
     """The spawned agent's first answer takes its time."""
     if whose(request) == "s1" and not answers(request):
-        return Reply([], delay_s=9)
+        return Reply([], delay_s=60)
     return reply(spawns("a", "b")) if whose(request) == "main" and not answers(request) else reply("Done.")
 
 
@@ -212,7 +212,7 @@ def test_an_interview_that_the_end_of_fork_cut_short_goes_on_with_the_next_run(p
 
     def later(request: Json) -> Reply:
         if whose(request) == "s1" and slow:
-            return Reply([], delay_s=9)
+            return Reply([], delay_s=60)
         return reply(spawns("a", "b")) if whose(request) == "main" and not answers(request) else reply("Done.")
 
     async def run(home: Den) -> None:

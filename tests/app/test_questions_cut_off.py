@@ -68,7 +68,7 @@ def test_an_agent_that_was_killed_at_work_is_asked_from_another_process(project:
 def test_a_question_that_is_stopped_is_answered_as_interrupted_and_its_fork_stops(project: Path) -> None:
     def plan(request: Json) -> Reply:
         if is_answering(request):
-            return Reply([], delay_s=9)
+            return Reply([], delay_s=60)
         if whose(request) == "f1":
             return reply("a is done.")
         return [reply(forks("a")), reply(ask("f1")), reply("ok")][answers(request)]
@@ -95,7 +95,7 @@ def test_a_question_cut_off_by_a_crash_is_asked_again_and_its_fork_goes_on(proje
 
     def plan(request: Json) -> Reply:
         if is_answering(request):
-            return Reply([], delay_s=9) if slow[0] else reply("the answer")
+            return Reply([], delay_s=60) if slow[0] else reply("the answer")
         if whose(request) == "f1":
             return reply("a is done.")
         return [reply(forks("a")), reply(ask("f1")), reply("ok")][answers(request)]

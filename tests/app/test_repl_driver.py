@@ -161,12 +161,13 @@ async def test_the_session_that_was_left_is_known_once_something_was_asked_in_it
 
 
 async def test_a_job_that_ended_between_two_turns_is_told_as_such_also_after_a_resume(project: Path) -> None:
-    job = call("bash", command="sleep 0.8; exit 7", background=True)
+    job = call("bash", command="until test -e go; do sleep 0.02; done; exit 7", background=True)
     async with driver_in(project, reply(job), reply("started"), reply("I see")) as driver:
         driver.around = replace(driver.around, approvals=Approvals(Agrees()))
         await driver.turn("go")
         session = driver.session
         assert session is not None
+        (project / "go").touch()
         while session.rig.jobs.running:
             await asyncio.sleep(0.05)
         await driver.close()
@@ -196,7 +197,7 @@ async def test_a_session_that_cannot_be_resumed_leaves_the_open_one_open(project
 
 
 async def test_a_session_in_which_something_works_is_not_left_unasked(project: Path) -> None:
-    async with driver_in(project, reply("first"), Reply([say("slow")], delay_s=9), reply("more")) as driver:
+    async with driver_in(project, reply("first"), Reply([say("slow")], delay_s=60), reply("more")) as driver:
         await driver.turn("hi")
         first = open_session(driver)
         run = {slash.name: slash.run for slash in slashes_for(driver)}

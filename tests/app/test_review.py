@@ -179,7 +179,7 @@ def test_the_command_has_to_pass_before_anybody_reviews_and_again_after_what_was
 
 
 def test_a_review_that_was_killed_is_taken_up_again_and_none_is_held_twice(desk: Desk, serve: Serve) -> None:
-    slow = call("bash", command="sleep 0.8")
+    slow = call("bash", command="sleep 60")
     server = serve(plays([reply(WRITE), reply("made it")], s1=[reply(slow), reply("approve")]))
     running = desk.start("-p", "write", "--review")
     until(lambda: any(who(request.body) == "s1" for request in server.requests))
@@ -195,7 +195,7 @@ def test_a_review_that_was_killed_is_taken_up_again_and_none_is_held_twice(desk:
 
 
 def test_a_signal_during_a_review_ends_the_run_and_the_review_goes_on_later(desk: Desk, serve: Serve) -> None:
-    slow = call("bash", command="touch /tmp/x; sleep 5")
+    slow = call("bash", command="sleep 60")
     serve(plays([reply(WRITE), reply("made it")], s1=[reply(slow), reply("approve")]))
     running = desk.start("-p", "write", "--review")
     until(lambda: any("tool_start" in line for line in _lines(desk, "s1")))
@@ -250,7 +250,7 @@ async def test_in_the_repl_a_review_can_be_asked_for_with_a_perspective(project:
 
 
 async def test_a_review_that_is_cancelled_leaves_the_work_as_it_is(project: Path) -> None:
-    replies = [reply(WRITE), reply("made it"), reply(call("bash", command="sleep 66.66"))]
+    replies = [reply(WRITE), reply("made it"), reply(call("bash", command="sleep 60"))]
     async with driver_in(project, *replies) as driver:
         await driver.turn("write")
         assert driver.session is not None

@@ -135,7 +135,7 @@ def test_what_cannot_be_gone_back_to_is_said_and_nothing_is_done(
 
 
 def test_a_session_that_another_process_holds_is_not_taken_back(desk: Desk, serve: Serve) -> None:
-    serve(lambda _: Reply([], delay_s=20))
+    serve(lambda _: Reply([], delay_s=60))
     running = desk.start("-p", "work")
     desk.wait_for(Prompt)
     for verb in (["rewind", "3"], ["report", "3", "text"]):

@@ -184,7 +184,7 @@ def test_only_what_was_left_for_good_can_be_undone_and_the_newest_of_the_same(pr
 def test_a_report_that_the_user_gives_up_on_rewinds_nothing_and_its_author_is_seen_to_have_stopped(
     project: Path,
 ) -> None:
-    with den(project, steps(reply("One."), Reply([], delay_s=9))) as home:
+    with den(project, steps(reply("One."), Reply([], delay_s=60))) as home:
 
         async def report(way: Wayback) -> object:
             writing = asyncio.create_task(way.compact(""))

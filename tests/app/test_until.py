@@ -75,11 +75,11 @@ def test_a_command_that_does_not_exist_is_a_failure_like_any_other(desk: Desk, s
     assert "no-such-command-anywhere: command not found" in newest(server.requests[1].body)
 
 
-def test_a_command_that_hangs_is_stopped_and_told_of(project: Path) -> None:
+def test_a_command_that_hangs_is_stopped_and_told_of(project: Path, nap: str) -> None:
     async def script() -> None:
         with den(project, {"main": [reply("done"), reply(MAKE), reply("ok")]}) as place:
             session = place.open()
-            demand(session, Checks(f"{CHECK} || sleep 63.63"))
+            demand(session, Checks(f"{CHECK} || sleep {nap}"))
             session.rig.check = OutsideChecks(session, timeout_s=0.4)
             assert (await place.turn()).status == "done"
             await place.close()
@@ -87,7 +87,7 @@ def test_a_command_that_hangs_is_stopped_and_told_of(project: Path) -> None:
             place.sound()
 
     asyncio.run(script())
-    assert alive("63.63") == []
+    until(lambda: alive(nap) == [])
 
 
 def test_what_a_command_prints_cannot_speak_for_anybody_and_its_middle_is_left_out(desk: Desk, serve: Serve) -> None:
@@ -122,10 +122,12 @@ def test_with_full_access_the_command_runs_outside(desk: Desk, serve: Serve, tmp
 
 def test_a_run_that_was_killed_at_its_check_makes_it_again(desk: Desk, serve: Serve) -> None:
     server = serve(by_step(reply("done"), reply(MAKE), reply("ok")))
-    running = desk.start("-p", "make it", "--until", f"touch begun; {CHECK} || {{ sleep 1.5; exit 1; }}")
+    slow = f"touch begun; {CHECK} || {{ test -e killed || sleep 60; exit 1; }}"
+    running = desk.start("-p", "make it", "--until", slow)
     until((desk.project / "begun").exists)
     running.kill(signal.SIGKILL)
     assert running.wait() == -signal.SIGKILL
+    (desk.project / "killed").touch()
     assert desk.bodies(Checked) == []
     done = desk.run("-p", "-c")
     assert (done.code, done.stdout) == (0, "ok\n")
@@ -134,13 +136,13 @@ def test_a_run_that_was_killed_at_its_check_makes_it_again(desk: Desk, serve: Se
     assert desk.findings() == []
 
 
-def test_a_signal_ends_the_command_and_the_run(desk: Desk, serve: Serve) -> None:
+def test_a_signal_ends_the_command_and_the_run(desk: Desk, serve: Serve, nap: str) -> None:
     serve(reply("done"))
-    running = desk.start("-p", "make it", "--until", "touch begun; sleep 64.11")
+    running = desk.start("-p", "make it", "--until", f"touch begun; sleep {nap}")
     until((desk.project / "begun").exists)
     running.kill(signal.SIGINT)
     assert running.wait() == 130
-    assert alive("64.11") == []
+    until(lambda: alive(nap) == [])
     assert [body.by for body in desk.bodies(Interrupt)] == ["signal"]
 
 
@@ -163,9 +165,10 @@ def test_a_later_prompt_without_checks_is_held_to_none(desk: Desk, serve: Serve)
 
 def test_a_message_that_comes_while_the_command_runs_is_answered_and_checked_again(desk: Desk, serve: Serve) -> None:
     serve(by_step(reply("done"), reply("noted")))
-    running = desk.start("-p", "go", "--until", "touch begun; sleep 0.6")
+    running = desk.start("-p", "go", "--until", "touch begun; until test -e told; do sleep 0.02; done")
     until((desk.project / "begun").exists)
     assert desk.run("tell", "main", "one more thing").code == 0
+    (desk.project / "told").touch()
     assert running.wait() == 0
     assert running.stdout == "noted\n"
     kinds = [type(body) for body in desk.bodies(Checked, Message, Assistant)]

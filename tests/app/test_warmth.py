@@ -27,21 +27,28 @@ MAIN_SCRIPT = [Reply([call("read", path="big.txt")]), Reply([forks("build it")])
 class Clock:
     """A clock that is set by hand."""
 
-    now = 1000.0
+    def __init__(self) -> None:
+        self.now = 1000.0
+        self.asleep: dict[object, float] = {}  # who sleeps by it, and the time that they have seen last
 
     def __call__(self) -> float:
         return self.now
 
     async def sleep(self, seconds: float) -> None:
-        end = self.now + seconds
-        while self.now < end:
-            await asyncio.sleep(0.002)
+        me, end = object(), self.now + seconds
+        try:
+            while self.now < end:
+                self.asleep[me] = self.now
+                await asyncio.sleep(0.001)
+        finally:
+            self.asleep.pop(me, None)
 
-    async def pass_by(self, minutes: float) -> None:
-        """Let time pass in steps that everybody sees."""
+    async def pass_by(self, minutes: float, reads: Reads) -> None:
+        """Let time pass in steps of half a minute, each when all have done what the last one asked of them."""
         for _ in range(round(minutes * 2)):
             self.now += 30
-            await asyncio.sleep(0.03)
+            while len(self.asleep) < len(reads.kept) or any(seen < self.now for seen in self.asleep.values()):
+                await asyncio.sleep(0.001)
 
 
 def pings(home: Den) -> list[Recorded]:
@@ -75,7 +82,7 @@ class Waits:
         turn = asyncio.create_task(home.turn("go"))
         await until(lambda: self.asked)
         self.clock.now += at_once
-        await self.clock.pass_by(minutes)
+        await self.clock.pass_by(minutes, session.rig.reads)
         self.go = True
         await turn
         await home.close()

@@ -2,11 +2,12 @@
 
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from subprocess import CompletedProcess
+
+from zygote import run_command
 
 KEY = "sk-ant-this-is-the-key"
 ROOT = Path(__file__).resolve().parents[2]
@@ -25,20 +26,10 @@ class Attack:
 Strike = Callable[..., Attack]
 
 
-def run_fork(
-    cwd: Path, url: str, words: tuple[str, ...], env: Mapping[str, str], timeout_s: float = 30.0
-) -> "subprocess.CompletedProcess[bytes]":
+def run_fork(cwd: Path, url: str, words: tuple[str, ...], env: Mapping[str, str]) -> "CompletedProcess[bytes]":
     """The real command, as a process of its own, against the server at `url`."""
     told = {"ANTHROPIC_BASE_URL": url, "ANTHROPIC_API_KEY": KEY}
-    return subprocess.run(
-        [sys.executable, "-P", "-m", "forkcli", *words],
-        cwd=cwd,
-        env={**os.environ, **told, **env},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        timeout=timeout_s,
-        check=False,
-    )
+    return run_command(words, cwd=cwd, env={**os.environ, **told, **env})
 
 
 def results_in(project: Path) -> tuple[str, ...]:

@@ -86,7 +86,7 @@ def test_a_refusal_without_an_end_is_cut(project: Path) -> None:
             _chunk(connection, b"x" * 65536)
 
     with server(serve) as (url, _):
-        done = run_fork(project, url, ("-p", "go"), {}, timeout_s=20)
+        done = run_fork(project, url, ("-p", "go"), {})
     assert done.returncode == 1
     assert b"refused the request (400" in done.stderr
 
@@ -118,7 +118,7 @@ def test_headers_that_drip_are_given_up(project: Path) -> None:
             time.sleep(0.1)
 
     with server(serve) as (url, _heads):
-        done = run_fork(project, url, ("-p", "go", "--idle-timeout", "0.5", "--timeout", "4"), {}, timeout_s=20)
+        done = run_fork(project, url, ("-p", "go", "--idle-timeout", "0.5", "--timeout", "4"), {})
     assert b"was silent" in done.stderr
 
 

@@ -107,5 +107,5 @@ def test_a_project_file_of_settings_is_parsed_in_no_time(project: Path) -> None:
     (project / ".fork").mkdir(mode=0o700)
     (project / ".fork/config.toml").write_text("a.b" * 20_000 + "=1")
     with ScriptedServer([reply("ok")]) as server:
-        done = run_fork(project, server.base_url, ("-p", "go"), {}, timeout_s=10)
+        done = run_fork(project, server.base_url, ("-p", "go"), {})
     assert b"config.toml is ignored" in done.stderr

@@ -1,7 +1,7 @@
 """A process that has imported fork once and starts each run as a fork of itself: the command in a tenth of the time.
 
 Every run is a process of its own, with its own streams, directory, environment and signals, and ends as the command
-does. It is a program of the tests: `app_kit.Zygote` sends it a line of JSON and four descriptors a run (standard input,
+does. It is a program of the tests: `zygote.Zygote` sends it a line of JSON and four descriptors a run (standard input,
 output, error, and a pipe on which it tells the process id and then the exit code).
 """
 
@@ -92,6 +92,7 @@ def _run(job: Job, fds: Sequence[int]) -> None:
         os.setuid(job["uid"])
     for name in job.get("ignores", ()):
         signal.signal(getattr(signal, name), signal.SIG_IGN)
+    os.umask(job["umask"])
     os.chdir(job["cwd"])
     sys.argv = ["fork", *(os.fsdecode(word.encode("utf-8", "surrogateescape")) for word in job["words"])]
     if "die_opening" in job:
