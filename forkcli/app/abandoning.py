@@ -20,7 +20,7 @@ from forkcli.core.events import TurnEnded
 from forkcli.core.history import History
 from forkcli.core.ids import AgentId, CallId, Seq, SessionId
 from forkcli.core.messages import text_block, text_of
-from forkcli.core.rewinding import abandoned
+from forkcli.core.rewinding import abandoned, reported_since
 from forkcli.engine.agent import Agent
 from forkcli.engine.fleet import Fleet
 from forkcli.engine.loop import run_turn
@@ -33,7 +33,8 @@ from forkcli.store.reading import first_entry, read_history
 Files = Literal["keep", "restore"]
 AUTHORS = frozenset({"read"})  # tools that whoever writes a report may call: nothing else is to happen by then
 FILES_TOLD: dict[Files, str] = {"keep": "they stay as they are", "restore": "they go back to what they were then"}
-SHARED = "You see the project as it is now, and so do others."
+EARLIER = ", and the reports above, which are passed on as they stand"
+SHARED = "You work in the same files as {parent}, as they are now."
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +97,8 @@ class Abandoning:
         ForkError where the session can have no more agents.
         """
         wanted = f"\n\nAbove all it has to hold: {focus}" if focus else ""
-        asked = filled("report_request", to=str(to), files=FILES_TOLD[files], focus=wanted)
+        earlier = EARLIER if reported_since(agent.history, to) else ""
+        asked = filled("report_request", to=str(to), files=FILES_TOLD[files], earlier=earlier, focus=wanted)
         left = self._made(agent, at, to, None, lambda found: not found.own_steps or _is_asked(found, asked))
         try:
             end = await self._asked(left, rig, asked)
@@ -125,7 +127,7 @@ class Abandoning:
                 return end
             left.record(Resume(__version__))
         else:
-            left.record(Prompt(asked, (text_block(asked),), "argument"))
+            left.record(Prompt(asked, (text_block(asked),), "report"))
         try:
             return await run_turn(left, own)
         finally:
@@ -155,7 +157,9 @@ class Abandoning:
 
     def _identity(self, parent: AgentId, name: AgentId, to: Seq) -> Notice:
         folder = str(self._folder(name).relative_to(self.around.settings.project))
-        told = filled("abandoned", agent=name, parent=parent, to=str(to), folder=folder, files=SHARED)
+        told = filled(
+            "abandoned", agent=name, parent=parent, to=str(to), folder=folder, files=SHARED.format(parent=parent)
+        )
         return Notice(told)
 
     def _folder(self, name: AgentId) -> Path:

@@ -80,8 +80,8 @@ def _verbatim(text: str | None, kept: Kept | None) -> Iterable[bytes]:
 
 def _tell_who_is_there(session: Session, source: Source) -> None:
     """A session goes from a terminal to a pipe and back: the model has to know whether anyone can answer it."""
-    prompts = [entry.body for entry in session.agent.history.entries if isinstance(entry.body, Prompt)]
-    if (prompts[-1].source == "repl") != (source == "repl"):
+    prompts = (entry.body for entry in reversed(session.agent.history.entries) if isinstance(entry.body, Prompt))
+    if (next(one.source for one in prompts if one.source != "report") == "repl") != (source == "repl"):
         session.agent.record(Notice(f"From now on: {_PERSON[source == 'repl']}"))
 
 

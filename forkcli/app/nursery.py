@@ -13,7 +13,7 @@ from forkcli.app.aside import aside
 from forkcli.app.crew import Surroundings, fork_rig
 from forkcli.app.keeping import FilesKeeper
 from forkcli.app.merging import Merging
-from forkcli.app.onboarding import Onboarding, files_told, limits_told
+from forkcli.app.onboarding import Onboarding, means_told
 from forkcli.core.entries import Body, Child, Fork, Interrupt, Merge, Notice, Order, Prompt, Report, Resume, Spawn
 from forkcli.core.events import Warned
 from forkcli.core.forking import narrower, opening, others
@@ -199,10 +199,9 @@ class ForkNursery:
             parent=parent.id,
             index=str(place),
             count=str(len(fork.children)),
-            others=quoted(others(fork, child)),
+            others=quoted(others(parent.id, fork, child)),
             folder=str(folder.relative_to(self.around.settings.project)),
-            files=files_told(narrower(child.access, parent.history.access), fork, parent.id),
-            limits=limits_told(child),
+            means=means_told(narrower(child.access, parent.history.access), fork, child, parent.id),
             task=quoted(child.task),
         )
 

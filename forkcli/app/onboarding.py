@@ -15,6 +15,7 @@ from forkcli.core.history import History
 from forkcli.core.ids import AgentId, SessionId
 from forkcli.core.interview import MOST_ROUNDS
 from forkcli.core.messages import quoted, text_block
+from forkcli.core.reviewing import is_review
 from forkcli.core.spawning import spawned, worker
 from forkcli.prompts import filled
 from forkcli.store.scratch import Scratch
@@ -56,8 +57,7 @@ class Onboarding:
             "spawn_task",
             agent=child.agent,
             parent=_name(parent),
-            files=files_told(_access(parent, child), spawn, _name(parent)),
-            limits=limits_told(child),
+            means=means_told(_access(parent, child), spawn, child, _name(parent)),
             task=quoted(child.task),
         )
         return Prompt(child.task, (text_block(told),), "task")
@@ -73,8 +73,7 @@ class Onboarding:
             count=str(len(spawn.children)),
             siblings=quoted(siblings(spawn, child)),
             folder=self._shown(child.agent),
-            files=files_told(_access(parent, child), spawn, _name(parent)),
-            limits=limits_told(child),
+            means=means_told(_access(parent, child), spawn, child, _name(parent)),
             task=quoted(child.task),
         )
         opened = worker(parent, onboarded, spawn, child, told)
@@ -82,6 +81,8 @@ class Onboarding:
 
     def _brief(self, line_one: Agent, spawn: Spawn) -> str:
         above = line_one.parent or AgentId("")
+        if is_review(spawn):
+            return filled("spawn_reviewer", agent=line_one.agent, parent=above)
         return filled(
             "spawn_brief",
             agent=line_one.agent,
@@ -96,8 +97,12 @@ class Onboarding:
         above = line_one.parent or AgentId("")
         if spawn.interview == "none":
             child = next(child for child in spawn.children if child.agent == line_one.agent)
-            told = files_told(line_one.access, spawn, above)
-            return filled("spawn_direct", task=quoted(child.task), files=told, limits=limits_told(child), parent=above)
+            means = means_told(line_one.access, spawn, child, above)
+            if is_review(spawn):
+                return filled("spawn_review", task=quoted(child.task), means=means)
+            named = siblings(spawn, child)
+            means += f" Your siblings do the other tasks ({quoted(named)})." if named else ""
+            return filled("spawn_direct", task=quoted(child.task), means=means, parent=above)
         asking = filled(f"spawn_ask_{spawn.interview}", parent=above, rounds=str(MOST_ROUNDS))
         if spawn.onboarded is None:
             return filled("spawn_interview", tasks=quoted(spawn.children[0].task), parent=above, asking=asking)
@@ -111,18 +116,19 @@ class Onboarding:
         return str(self._folder(agent).relative_to(self.settings.project))
 
 
-def files_told(access: Access, order: Order, parent: AgentId) -> str:
-    """What a child is told of its files."""
+def means_told(access: Access, order: Order, child: Child, parent: AgentId) -> str:
+    """What a child is told of its files and its bounds. Changes come back when all are there that are waited for."""
+    steps = f" You have {child.max_steps} steps, one for each message of yours, your report included."
+    return _files_told(access, order, parent) + (steps if child.max_steps else "")
+
+
+def _files_told(access: Access, order: Order, parent: AgentId) -> str:
     if access == "read":
-        return "You can read the project but write nothing."
-    merged = order.merge == "auto"
-    comes = "your changes are merged into its files when you end" if merged else "your changes stay with you"
-    return f"You have a copy of the project of your own, at the same paths: {parent} does not see it, and {comes}."
-
-
-def limits_told(child: Child) -> str:
-    """What a child is told of its bounds."""
-    return f"You may make {child.max_steps} steps." if child.max_steps else ""
+        return "You can read the project and change nothing in it."
+    end = "all of you have ended" if order.wait and len(order.children) > 1 else "you have ended"
+    comes = f"merged into its files once {end}" if order.merge == "auto" else "kept apart until it merges them"
+    own = "You have a copy of the project of your own, at the same paths"
+    return f"{own}: {parent} does not see it; your changes are {comes}."
 
 
 def _numbered(spawn: Spawn) -> str:

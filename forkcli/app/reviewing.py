@@ -24,7 +24,7 @@ from forkcli.store.files import replace_file
 from forkcli.workspace.git import diff as git_diff
 
 BRIEF = "A piece of work is done, and you are to look at it with fresh eyes."
-AGAIN = " An earlier reviewer found faults, which should be mended by now: judge the whole as it stands."
+AGAIN = " It has been reviewed before, and what was found went back to its author: judge the whole as it stands now."
 NO_FILES = "No file has changed. What {author} answered"
 CHANGED = "What has changed"
 WHICH = (

@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass
 
+from forkcli.core.answering import only_answers
 from forkcli.core.history import History
 from forkcli.core.ids import Seq
+from forkcli.core.interview import newest_source
 
 OUTPUT_RESERVE = 32_000  # tokens of the window that are kept free for the next answer
 NOTICE_FROM = 0.7  # share of the window from which the agent is told, once for each further STEP
@@ -12,7 +14,8 @@ NOTICE_STEP = 0.1
 _FULL_ADVICE = (
     "Nothing makes room by itself until it is full; then you are taken back to the beginning with whatever report you "
     "can still write. Better choose now: `rewind` with a report to a checkpoint before the bulk of it (the first makes "
-    "the most room), `fork` what is left into tasks, or finish. Read only what you still need, a part at a time."
+    "the most room), `fork` short tasks off (each fork begins as full as you are), or finish. Read only what you still "
+    "need, a part at a time."
 )
 
 
@@ -28,11 +31,14 @@ def marker(seq: Seq, tokens: int, window: int) -> str:
 
 
 def fullness_notice(history: History, tokens: int, window: int) -> str | None:
-    """What the agent is told when the context has crossed a threshold since its last checkpoint, else None."""
+    """What the agent is told when the context has crossed a threshold since its last checkpoint, else None.
+
+    Nor is one told that only answers, or writes a report because its context is left anyhow: neither can make room.
+    """
     now = _level(share(tokens, window))
     last = history.head.sealed
     before = _level(share(last.context_tokens, last.window)) if last else 0
-    if now <= before:
+    if now <= before or only_answers(history) or newest_source(history) == "report":
         return None
     return f"The context is {round(100 * share(tokens, window))}% full. {_FULL_ADVICE}"
 

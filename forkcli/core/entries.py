@@ -102,7 +102,7 @@ class Prompt:
     TYPE: ClassVar = "prompt"
     text: str
     blocks: tuple[Block, ...]
-    source: Literal["repl", "argument", "pipe", "brief", "task"] = "repl"
+    source: Literal["repl", "argument", "pipe", "brief", "task", "report"] = "repl"
     files: tuple[str, ...] = ()  # where data too long for the context lies whole
 
 

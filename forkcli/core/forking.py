@@ -84,10 +84,16 @@ def narrower(wanted: Access, allowed: Access) -> Access:
     return min(wanted, allowed, key=("read", "write", "full").index)
 
 
-def others(order: Order, child: Child) -> str:
-    """What the child is told of its siblings, in one clause."""
+def others(parent: AgentId, order: Order, child: Child) -> str:
+    """What the child is told its parent and its siblings do meanwhile, in a sentence."""
     named = siblings(order, child)
-    return f"everything else is done there or by your siblings ({named})" if named else "does everything else"
+    until = "all of you have ended" if named else "you have ended"
+    does = f"{parent} waits until {until}" if order.wait else f"{parent} goes on meanwhile"
+    return (
+        f"{does}; all else is for it or your siblings to do ({named})."
+        if named
+        else f"{does}; all else is for it to do."
+    )
 
 
 def siblings(order: Order, child: Child) -> str:

@@ -15,7 +15,7 @@ ENOUGH = f"you have asked {MOST_ROUNDS} times, and no more is answered: get read
 
 def interviewing(history: History) -> bool:
     """Whether this is a spawned agent that was told its brief and nothing since: it gets ready, and may ask."""
-    return _newest_prompt(history) == "brief"
+    return newest_source(history) == "brief"
 
 
 def refused(history: History, call: CallId) -> str | None:
@@ -76,7 +76,8 @@ def _steps_before_the_task(history: History) -> int:
     return 0
 
 
-def _newest_prompt(history: History) -> str:
+def newest_source(history: History) -> str:
+    """Where the newest prompt of this agent's own came from; empty if it has none."""
     bodies = (entry.body for entry in reversed(history.entries.own))
     return next((body.source for body in bodies if isinstance(body, Prompt)), "")
 

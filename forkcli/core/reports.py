@@ -14,6 +14,7 @@ def gathered(order: Order, reports: Mapping[AgentId, Report], merges: Mapping[Ag
     """The result of a call of `fork` or `spawn`: every child's report, in the order of the tasks."""
     told = (reports.get(child.agent) or Report(child.agent, "stopped", NOT_ENDED) for child in order.children)
     lines = [_one(report, merges.get(report.agent)) for report in told]
+    lines += [f"[{way}]" for child in order.children if (way := settling(merges.get(child.agent)))]
     onboarded = reports.get(order.onboarded) if isinstance(order, Spawn) and order.onboarded else None
     if onboarded is not None:
         lines.insert(0, f"[{onboarded.agent} was onboarded for them: {facts_of(onboarded)}]")
@@ -23,13 +24,14 @@ def gathered(order: Order, reports: Mapping[AgentId, Report], merges: Mapping[Ag
 def message_of(report: Report, merge: Merge | None) -> str:
     """The text of the message by which the report of a fork in the background reaches its parent; not yet quoted."""
     files = f"; files {files_of(merge)}" if merge else ""
-    return f"[{facts_of(report)}{files}]\n{report.text}"
+    settled = settling(merge)
+    return f"[{facts_of(report)}{files}{'. ' if settled else ''}{settled}]\n{report.text}"
 
 
 def facts_of(report: Report) -> str:
     """How it ended and what it took, in one line."""
     facts = [
-        report.status,
+        "stopped by the user" if report.status == "stopped" else report.status,
         f"{report.steps} step{'' if report.steps == 1 else 's'}",
         f"{report.usage.prompt_tokens + report.usage.output_tokens:,} tokens",
     ]
@@ -53,6 +55,17 @@ def files_of(merge: Merge) -> str:
             return "kept with it, not merged"
         case _:
             return "none changed"
+
+
+def settling(merge: Merge | None) -> str:
+    """How a conflict is settled, in a sentence; empty where there is none."""
+    if merge is None or merge.outcome != "conflict":
+        return ""
+    where = _path(merge.where)
+    return (
+        f"To settle it: copy {merge.agent}'s versions ({where}/{merge.agent}) over yours, `merge` {merge.agent}, then "
+        f"work your own changes back in ({where}/here)"
+    )
 
 
 def _path(path: str) -> str:

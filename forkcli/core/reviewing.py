@@ -98,9 +98,14 @@ def asked_of(history: History) -> str:
 
 
 def reviews(history: History) -> list[Spawn]:
-    """The orders by which reviewers were called, oldest first: only these wait without a call of the model's."""
+    """The orders by which reviewers were called, oldest first."""
     bodies = (entry.body for entry in history.entries.own)
-    return [body for body in bodies if isinstance(body, Spawn) and body.call is None and body.wait]
+    return [body for body in bodies if isinstance(body, Spawn) and is_review(body)]
+
+
+def is_review(order: Spawn) -> bool:
+    """Whether an order is for a reviewer: only those wait without a call of the model's."""
+    return order.call is None and order.wait
 
 
 def open_review(history: History) -> Spawn | None:

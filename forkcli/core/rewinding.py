@@ -147,6 +147,11 @@ def report_places(history: History, to: Seq) -> list[Seq]:
     return places + [entry.seq for entry in before if isinstance(entry.body, Checkpoint)][-1:]
 
 
+def reported_since(history: History, to: Seq) -> bool:
+    """Whether reports stand in the context after entry `to`: a past self gets them again, whoever writes the next."""
+    return any(isinstance(entry.body, Rewind) and entry.body.report and entry.seq > to for entry in line(history))
+
+
 def unread_since(history: History, at: Seq) -> str:
     """What came after entry `at`, in a few words; empty where nothing did."""
     since = [entry.body for entry in line(history) if entry.seq > at]

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from forkcli.core.entries import ToolFacts
 from forkcli.core.messages import Json, text_block
-from forkcli.core.reports import files_of
+from forkcli.core.reports import files_of, settling
 from forkcli.engine.ports import ToolEnv, ToolOutcome
 from forkcli.tools.builtin import Builtin
 from forkcli.tools.paths import may_write
@@ -26,6 +26,7 @@ class Merge(Builtin):
         """Merge, and say what became of the files. A conflict is an error that names the paths."""
         may_write(self.name, env)
         merge = await env.merge(args["agent"])
-        text = f"Files of {merge.agent}: {files_of(merge)}."
+        told = settling(merge)
+        text = f"Files of {merge.agent}: {files_of(merge)}.{f' {told}.' if told else ''}"
         changed = merge.paths if merge.outcome == "merged" else ()
         return ToolOutcome((text_block(text),), merge.outcome == "conflict", ToolFacts(changed=changed))

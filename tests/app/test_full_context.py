@@ -101,6 +101,7 @@ def test_a_context_that_fills_step_by_step_is_reported_on_from_the_cache_as_ofte
         assert [one.report for one in by_fork(home)] == [REPORT] * len(by_fork(home))
         for place_of, request in enumerate(home.server.requests):
             if asked_for_a_report(request.body):
+                assert "% full" not in newest(request.body)  # who writes a report makes room by that alone
                 before, after = home.server.requests[place_of - 2], home.server.requests[place_of + 1]
                 assert (request.usage or {})["cache_read_input_tokens"] >= _size(before.usage) - 1
                 first = home.server.requests[0].usage

@@ -103,6 +103,18 @@ async def test_a_context_in_which_nothing_stands_is_said_to_be_empty(project: Pa
         assert isinstance(await context.run(""), Table)
 
 
+async def test_a_person_who_was_there_all_along_is_not_said_to_have_come(project: Path) -> None:
+    async with driver_in(project, reply("One."), reply("In short."), reply("Two.")) as driver:
+        run = {slash.name: slash.run for slash in slashes_for(driver)}
+        await driver.turn("hi")
+        await run["compact"]("")
+        await run["go"]("f1")
+        await driver.turn("and you?")
+        assert driver.history.agent is not None
+        assert driver.history.agent.agent == "f1"
+        assert not any("From now on" in text for text in notices(driver))
+
+
 def open_session(driver: ReplDriver) -> str:
     return driver.session.id if driver.session is not None else ""
 

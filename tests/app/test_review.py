@@ -71,6 +71,10 @@ def test_a_reviewer_knows_the_request_and_the_changes_and_not_how_they_came_abou
     assert "secret reasoning" not in told
     assert "my own praise" not in told
     assert f"{desk.session.relative_to(desk.project)}/prompt.md" in told
+    assert "You are s1, a new agent, made to review the work of main, which is not yours." in told
+    assert "main's own files" not in told
+    assert "End with a report" not in told
+    assert told.rpartition("Your last message is your verdict")[2].count("\n\n") == 1  # before the checkpoint
     (order,) = desk.bodies(Spawn)
     assert [(child.agent, child.access) for child in order.children] == [("s1", "read")]
 

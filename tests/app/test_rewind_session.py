@@ -269,6 +269,19 @@ def test_a_compaction_waits_for_the_next_prompt(project: Path) -> None:
         home.sound()
 
 
+def test_who_writes_a_second_report_is_told_that_the_first_is_passed_on(project: Path) -> None:
+    with den(project, steps(WORK, reply("One."), reply("In short."), reply("Two."), reply("Shorter."))) as home:
+
+        async def compact(way: Wayback) -> object:
+            await way.compact("")
+            await home.turn("and now?")
+            return await way.compact("")
+
+        user(home, compact, prompts=("first",))
+        asked = [newest(one.body) for one in home.server.requests if "Write this report now" in newest(one.body)]
+        assert ["the reports above" in text for text in asked] == [False, True]
+
+
 def test_a_report_that_cannot_be_written_leaves_all_as_it_is(project: Path) -> None:
     with den(project, steps(WORK, reply("One."), fail(status=401))) as home:
 

@@ -96,11 +96,21 @@ def test_without_an_interview_each_task_begins_at_once_in_an_agent_of_its_own(pr
             asked = first(home, name)
             assert f"# Your task\n\n{task}\n" in asked
             assert f"\n{other}\n" not in asked
+            assert f"Your siblings do the other tasks (s{3 - int(name[1])}: {other})." in asked
             assert "nobody answers questions" in asked
             assert home.line_one(name).interview == "none"
             assert len(home.requests(name)) == 1
         assert set(reports(home)) == {"s1", "s2"}
         home.sound()
+
+
+def test_a_spawned_agent_begins_where_it_is_told_that_its_shell_stands(project: Path) -> None:
+    (project / "sub").mkdir()
+    moves = [reply(call("bash", command="cd sub"), spawns("x", interview="none")), reply("Done.")]
+    with den(project, {"main": moves, "s1": [reply(call("bash", command="pwd")), reply("Seen.")]}) as home:
+        assert home.ask().status == "done"
+        assert f"Shell: bash, in {project} at first." in first(home, "s1")
+        assert home.results("s1") == [str(project)]
 
 
 def test_for_many_tasks_one_agent_is_onboarded_and_forked_into_workers_whose_reports_all_come_back(

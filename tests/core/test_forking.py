@@ -1,12 +1,13 @@
+import pytest
 from core.build import AGENT, answer, entries, prompt, result, seal, start, tool_use
 
 from forkcli.core.decide import Finish, Gather, RunTools, Seal, next_action
 from forkcli.core.entries import Agent, Body, Child, Entry, Fork, Interrupt, Merge, Report, ToolResult, Usage
 from forkcli.core.forking import opening, others, report_of
 from forkcli.core.history import History
-from forkcli.core.ids import AgentId, CallId, Seq
+from forkcli.core.ids import MAIN, AgentId, CallId, Seq
 from forkcli.core.messages import text_block
-from forkcli.core.reports import gathered
+from forkcli.core.reports import gathered, message_of
 from forkcli.core.sharing import fork_pins
 
 F1, F2 = AgentId("f1"), AgentId("f2")
@@ -126,8 +127,35 @@ def test_gathered_reports_stand_in_the_order_of_the_tasks_and_cannot_forge_each_
 
 
 def test_a_fork_is_told_what_its_siblings_do() -> None:
-    assert "f2: do b" in others(FORK, FORK.children[0])
-    assert "siblings" not in others(Fork((Child(F1, "x"),), Seq(4)), Child(F1, "x"))
+    assert "f2: do b" in others(MAIN, FORK, FORK.children[0])
+    assert "siblings" not in others(MAIN, Fork((Child(F1, "x"),), Seq(4)), Child(F1, "x"))
+
+
+@pytest.mark.parametrize(
+    ("tasks", "wait", "told"),
+    [
+        (2, True, "main waits until all of you have ended;"),
+        (1, True, "main waits until you have ended;"),
+        (2, False, "main goes on meanwhile;"),
+        (1, False, "main goes on meanwhile;"),
+    ],
+)
+def test_a_fork_is_told_whether_its_parent_waits(tasks: int, wait: bool, told: str) -> None:
+    order = Fork(tuple(Child(AgentId(f"f{n}"), "x") for n in range(1, tasks + 1)), Seq(4), wait=wait)
+    assert others(MAIN, order, order.children[0]).startswith(told)
+
+
+def test_a_conflict_is_told_with_the_way_to_settle_it() -> None:
+    merges = {F1: Merge(F1, "conflict", ("a.py",), ".fork/f1/conflict"), F2: Merge(F2, "merged", ("b.py",))}
+    text = gathered(FORK, {F1: Report(F1, "done", "fine"), F2: Report(F2, "done", "fine")}, merges)
+    assert text.count("To settle it") == 1
+    assert "copy f1's versions (.fork/f1/conflict/f1) over yours" in text
+    assert "(.fork/f1/conflict/here)" in message_of(Report(F1, "done", "fine"), merges[F1])
+    assert "settle" not in message_of(Report(F2, "done", "fine"), merges[F2])
+
+
+def test_a_fork_that_was_stopped_is_told_of_as_stopped_by_the_user() -> None:
+    assert 'status="stopped by the user, 0 steps' in gathered(FORK, {F1: Report(F1, "stopped", "half")}, {})
 
 
 def test_a_call_that_runs_in_the_parent_is_told_so_in_a_fork_of_the_users() -> None:

@@ -92,7 +92,7 @@ def forks(folder: Path, messages: list[Json], call: Json, forked: Json) -> str:
 def told(child: Child) -> str:
     """What a fork is told, as fork words it."""
     values = {"parent": "main", "index": "1", "count": "3", "others": "does the rest", "folder": ".fork/x"}
-    return filled("fork_child", agent=child.agent, files="", limits="", task=child.task, **values)
+    return filled("fork_child", agent=child.agent, means="", task=child.task, **values)
 
 
 def merge(base: Path, ours: Path, theirs: Path, agent: str) -> Merge:
