@@ -1,5 +1,6 @@
 """The relatives within an open session: moving to another agent, forking the conversation by hand, stopping a child."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from forkcli.app.branching import begin_fork, beginning
@@ -42,9 +43,7 @@ def go(session: "Session", name: str) -> None:
     agent = AgentId(name)
     known = session.around.scratch.agents(session.id)
     if not is_agent_id(name) or agent not in known:
-        raise ForkError(
-            f"there is no agent {name!r} in this session", f"its agents: {', '.join(known)}", kind=Kind.USAGE
-        )
+        raise unknown_agent(name, known)
     if agent == session.agent.id:
         return
     if agent in session.answering.live:
@@ -63,6 +62,11 @@ def go(session: "Session", name: str) -> None:
     rig = fork_rig(session.around, opened, workspace, session.rig)
     session.merging.mend(opened, rig)
     session.focus(opened, rig)
+
+
+def unknown_agent(name: str, known: Sequence[str]) -> ForkError:
+    """What is said of an agent that is not there."""
+    return ForkError(f"there is no agent {name!r} in this session", f"its agents: {', '.join(known)}", kind=Kind.USAGE)
 
 
 def files_of_agent(session: "Session", name: AgentId, opened: list[Workspace] | None = None) -> Workspace:
@@ -88,8 +92,16 @@ def files_of_agent(session: "Session", name: AgentId, opened: list[Workspace] | 
 
 
 def stop_agent(session: "Session", name: str) -> bool:
-    """Stop a running agent, as the user; what it has is its report. False if it does not run."""
+    """Stop an agent that runs or waits for its place, as the user; what it has is its report.
+
+    False if it does neither. Raises ForkError for an unknown one.
+    """
     agent = AgentId(name)
+    member = session.fleet.members.get(agent)
+    if member is not None and member.agent is None:
+        return session.fleet.stop(agent, Stop("user"))
+    if agent not in (known := session.post.known()):
+        raise unknown_agent(name, known)
     live = session.live(agent)
     if live is None or live[0].task is None:
         return False

@@ -1,6 +1,7 @@
 """What the person says to agents apart from prompts: `/tell` leaves a message, `/ask` has a fork of an agent answer."""
 
 from forkcli.app.driver import ReplDriver, session_of
+from forkcli.app.family import unknown_agent
 from forkcli.app.session import Session
 from forkcli.core.asked import USER
 from forkcli.core.ids import AgentId
@@ -21,9 +22,7 @@ async def tell(driver: ReplDriver, rest: str) -> Shown:
     session = session_of(driver)
     known = session.post.known()
     if name not in known:
-        raise ForkError(
-            f"there is no agent {name!r} in this session", f"its agents: {', '.join(known)}", kind=Kind.USAGE
-        )
+        raise unknown_agent(name, known)
     put_message(session.around.scratch.agent_folder(session.id, AgentId(name)) / INBOX, USER, text.strip())
     return Lines(session.post.when_read(AgentId(name), ASKING))
 

@@ -34,10 +34,10 @@ class Staged:
     def near(self, parent: int) -> Iterator[tuple[int, str]]:
         """A directory and a name from which it can be renamed into the directory `parent`.
 
-        On another file system it is copied beside its target first, under a name that snapshots ignore.
+        On another mount it is copied beside its target first, under a name that snapshots ignore.
         """
         with _opened(self._folder) as folder:
-            if os.fstat(folder).st_dev == os.fstat(parent).st_dev:
+            if _same_mount(folder, parent):
                 yield folder, self._name
                 return
             temporary = f".fork-{secrets.token_hex(8)}.tmp"
@@ -54,10 +54,25 @@ class Staged:
 
     @contextmanager
     def aside(self, parent: int) -> Iterator[tuple[int, str] | None]:
-        """Where a file of the directory `parent` can be moved aside; None on another file system."""
+        """Where a file of the directory `parent` can be moved aside; None on another mount."""
         with _opened(self._folder) as folder:
-            near = os.fstat(folder).st_dev == os.fstat(parent).st_dev
-            yield (folder, self._name) if near else None
+            yield (folder, self._name) if _same_mount(folder, parent) else None
+
+
+def _same_mount(one: int, other: int) -> bool:
+    """Whether a file can be renamed from one directory into the other: the kernel refuses that between two mounts of
+    one file system as well, as those of a fork's view are."""
+    same = os.fstat(one).st_dev == os.fstat(other).st_dev
+    return same and _mount_id(one) == _mount_id(other)
+
+
+def _mount_id(folder: int) -> str:
+    """The number of the mount that a directory lies in; empty where the system does not tell."""
+    try:
+        lines = Path(f"/proc/self/fdinfo/{folder}").read_text("ascii").splitlines()
+    except OSError:
+        return ""
+    return next((line for line in lines if line.startswith("mnt_id:")), "")
 
 
 @contextmanager

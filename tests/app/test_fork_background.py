@@ -6,7 +6,7 @@ from pathlib import Path
 
 from fork_kit import Den, answers, block_text, den, forks, newest, reports, until, whose
 
-from forkcli.core.entries import Report
+from forkcli.core.entries import Merge, Report
 from forkcli.core.messages import Json
 from forkcli.core.views import state_of
 from forkcli.engine.ports import ForkOrder, Task
@@ -85,6 +85,25 @@ def test_with_one_place_a_fork_that_does_not_wait_for_its_own_still_ends(project
     with den(project, {"main": [reply(forks("a")), reply("Done.")], "f1": outer}, parallel=1) as home:
         assert home.ask().status == "done"
         assert reports(home, "f1")["f2"].status == "done"
+        home.sound()
+
+
+def test_a_fork_in_the_background_merges_what_its_own_forks_changed(project: Path) -> None:
+    edits = "echo inner > README.md; rm src/hello.py; mkdir made; echo new > made/new"
+    script = {
+        "main": [reply(forks("outer", wait=False)), *[reply("Done.")] * 2],
+        "f1": [reply(forks("inner")), reply(call("bash", command="cat README.md made/new; ls src")), reply("Seen.")],
+        "f2": [reply(call("bash", command=edits)), reply("Did it.")],
+    }
+    with den(project, script) as home:
+        assert home.ask().status == "done"
+        assert [merge.outcome for merge in home.bodies("f1", Merge)] == ["merged"], home.results("f1")
+        assert home.results("f1")[-1].startswith("inner\nnew\n")
+        assert "hello.py" not in home.results("f1")[-1]
+        assert [merge.outcome for merge in home.bodies("main", Merge)] == ["merged"]
+        assert (project / "README.md").read_text() == "inner\n"
+        assert (project / "made/new").read_text() == "new\n"
+        assert not (project / "src/hello.py").exists()
         home.sound()
 
 

@@ -7,11 +7,13 @@ from typing import Literal
 import pytest
 from fork_kit import HOLD, Den, answers, block_text, den, forks, newest, reports, until, whose
 
+from forkcli.app.family import stop_agent
 from forkcli.core.entries import Interrupt, Report, ToolResult
 from forkcli.core.ids import AgentId
 from forkcli.core.messages import Json
 from forkcli.engine.agent import Stop
 from forkcli.engine.running import NEVER_BEGAN
+from forkcli.errors import ForkError, Kind
 from forkcli.models.scripted import Reply, call, fail, reply
 
 
@@ -226,6 +228,34 @@ def test_a_single_fork_can_be_stopped_and_the_others_go_on(project: Path) -> Non
         asyncio.run(run(home))
         found = reports(home)
         assert (found["f1"].status, found["f2"].status) == ("done", "stopped")
+        home.sound()
+
+
+def test_the_user_stops_a_fork_that_works_and_one_that_waits_for_its_place(project: Path) -> None:
+    async def run(home: Den) -> None:
+        session = home.open()
+        turn = asyncio.create_task(home.turn())
+        await until(lambda: home.requests("f1"))
+        assert stop_agent(session, "f2")
+        assert stop_agent(session, "f1")
+        assert (await turn).status == "done"
+        assert not stop_agent(session, "f3")
+        with pytest.raises(ForkError, match="there is no agent 'f9'") as caught:
+            stop_agent(session, "f9")
+        assert caught.value.kind is Kind.USAGE
+        await home.close()
+
+    script = {"main": [reply(forks("a", "b", "c")), reply("Done.")], "f1": lambda *_: HOLD}
+    with den(project, script, parallel=1) as home:
+        asyncio.run(run(home))
+        found = reports(home)
+        assert {name: report.status for name, report in found.items()} == {
+            "f1": "stopped",
+            "f2": "stopped",
+            "f3": "done",
+        }
+        assert found["f2"].text == NEVER_BEGAN
+        assert home.results()[-1].count("<report ") == 3
         home.sound()
 
 

@@ -1,14 +1,17 @@
 """Going back among others: what the user did meanwhile is never lost, and a fork goes back in its own files alone."""
 
 import asyncio
+import re
 from pathlib import Path
 
 from back_kit import bash, checkpoints, noted, parts, paths, played, yours
-from fork_kit import Den, forks
+from fork_kit import Den, forks, newest
 
 from forkcli.app.family import go
-from forkcli.core.entries import Snapshot
-from forkcli.models.scripted import call, reply
+from forkcli.core.entries import Merge, Snapshot
+from forkcli.core.messages import Json
+from forkcli.models.scripted import Reply, call, reply
+from forkcli.workspace.base import ForkWorkspace
 
 # --- what the user does meanwhile -----------------------------------------------------------------------------------
 
@@ -121,6 +124,70 @@ def test_a_fork_goes_back_in_its_own_files_alone(project: Path) -> None:
         assert sorted(path.name for path in project.iterdir() if not path.name.startswith(".")) == ["README.md", "src"]
 
     played(project, plan, then)
+
+
+def test_a_fork_in_the_background_goes_back_in_its_checkout_alone(project: Path) -> None:
+    (project / ".gitignore").write_text("build/\n")
+    (project / "build").mkdir()
+    (project / "build/out").write_text("old\n")
+    script = {
+        "main": [reply(forks("one", wait=False, merge="none")), bash("echo main > main.txt"), *[reply("Done.")] * 2],
+        "f1": [
+            bash("echo 1 > one; rm README.md; chmod +x src/hello.py; echo new > build/out"),
+            bash("echo 2 > two"),
+            reply("Did it."),
+        ],
+    }
+
+    async def then(home: Den) -> None:
+        assert home.session is not None
+        go(home.session, "f1")
+        back, agent, rig = parts(home)
+        assert isinstance(rig.workspace, ForkWorkspace)
+        assert rig.workspace.kind == "worktree"
+        first, second, _ = checkpoints(home)
+        plan = await back.preview(agent, rig, first)
+        assert (paths(plan), yours(plan)) == (("README.md", "one", "src/hello.py", "two"), ())
+        assert "build/: ignored by git" in plan.beyond
+        head = agent.history.entries[-1].seq
+        assert (await back.restore(agent, rig, second)).restored == ("two",)
+        assert (await back.restore(agent, rig, first)).done
+        assert rig.workspace.stat("README.md").kind == "file"
+        assert rig.workspace.stat("one").kind == "absent"
+        assert rig.workspace.read("build/out", 10) == b"new\n"
+        assert (await back.restore(agent, rig, head)).done
+        assert rig.workspace.read("two", 10) == b"2\n"
+        assert rig.workspace.stat("README.md").kind == "absent"
+        assert (project / "README.md").exists()
+        assert (project / "main.txt").read_text() == "main\n"
+        assert (project / "build/out").read_text() == "old\n"
+        assert not (project / "one").exists()
+
+    played(project, script, then)
+
+
+def test_a_fork_in_the_background_that_goes_back_itself_brings_only_what_it_then_has(project: Path) -> None:
+    def wanders(request: Json, step: int) -> Reply:
+        if step == 0:
+            return bash("echo wrong > wrong.txt; echo spoilt > README.md")
+        if "The wrong way." not in newest(request):
+            start = re.findall(r'<checkpoint n="(\d+)"', str(request["messages"]))[-2]
+            return reply(call("rewind", to=int(start), report="The wrong way.", files="restore"))
+        return reply("Went back.")
+
+    def again(request: Json, step: int) -> Reply:
+        if "The wrong way." in newest(request):
+            return bash("test -e wrong.txt || cat README.md > right.txt")
+        return reply("Did it.") if "right.txt" in str(request["messages"]) else wanders(request, step)
+
+    async def then(home: Den) -> None:
+        assert (project / "right.txt").read_text() == (project / "README.md").read_text() != "spoilt\n"
+        assert not (project / "wrong.txt").exists()
+        (merge,) = home.bodies("main", Merge)
+        assert (merge.outcome, merge.paths) == ("merged", ("right.txt",))
+
+    script = {"main": [reply(forks("one", wait=False)), *[reply("Done.")] * 3], "f1": again}
+    played(project, script, then)
 
 
 def test_a_merge_is_undone_like_anything_else(project: Path) -> None:
