@@ -16,7 +16,7 @@ from forkcli.app.keeping import FilesKeeper
 from forkcli.core.decide import Finish, next_action
 from forkcli.core.entries import Agent as LineOne
 from forkcli.core.entries import Failure, Interrupt, Notice, Prompt, Resume, Rewind, Snapshot
-from forkcli.core.events import TurnEnded
+from forkcli.core.events import TurnEnded, Warned
 from forkcli.core.history import History
 from forkcli.core.ids import AgentId, CallId, Seq, SessionId
 from forkcli.core.messages import text_block, text_of
@@ -71,15 +71,17 @@ class Abandoning:
     opened: dict[AgentId, tuple[Agent, Rig]] = field(default_factory=dict)  # those that the user has gone to
 
     def leave(self, agent: Agent, at: Seq, to: Seq, call: CallId | None, report: str = "") -> AgentId | None:
-        """Make the agent that the stretch up to entry `at` becomes; None where the session can have no more agents.
+        """Make the agent that the stretch up to entry `at` becomes.
 
-        `report` is its own, if it wrote one.
+        `report` is its own, if it wrote one. With `call`, the model's own, None where the session can have no more
+        agents: that is said.
         """
         try:
             left = self._made(agent, at, to, call, lambda found: not found.own_steps)
         except ForkError as error:
             if error.kind is Kind.STORAGE:
                 raise
+            agent.emit(Warned(agent.id, f"what came after {to} is kept in its history alone: {error.sentence}"))
             return None
         if call is None and not isinstance(left.history.entries[-1].body, Notice):
             left.record(self._identity(agent.id, left.id, to))
@@ -93,8 +95,7 @@ class Abandoning:
     ) -> Written:
         """Have the abandoned self write the report, on the context that it has: nothing is rewound by that.
 
-        `files` says what will become of the project's; `focus` is what the user wants to be in it above all. Raises
-        ForkError where the session can have no more agents.
+        `files` says what will become of the project's; `focus` is what the user wants to be in it above all.
         """
         wanted = f"\n\nAbove all it has to hold: {focus}" if focus else ""
         earlier = EARLIER if reported_since(agent.history, to) else ""
@@ -145,7 +146,7 @@ class Abandoning:
             files, history, _ = open_agent(self._folder(name), past=agent.history)
             left, at = Agent(name, files, history, agent.emit), history.first_seq
         else:
-            name = self.fleet.allot(agent.history, left=True)
+            name = self.fleet.allot_left(bounded=call is not None)
             files = create_agent(self._folder(name), first_seq=at + 1)
             left = Agent(name, files, agent.history.forked(at).branch(), agent.emit)
         past = agent.history.forked(at)

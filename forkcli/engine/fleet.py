@@ -83,22 +83,28 @@ class Fleet(Roster):
             parent.emit(Warned(parent.id, f"nothing is known of the model {model}: its sizes are a guess"))
         return model
 
-    def allot(self, parent: History, *, left: bool = False) -> AgentId:
-        """The id of one more fork of the agent with this history. Raises ForkError beyond a bound.
-
-        `left`: of a stretch that it leaves behind, which is as deep as itself.
-        """
-        self._check(parent, 1, levels=0 if left else 1)
+    def allot(self, parent: History) -> AgentId:
+        """The id of one more fork of the agent with this history. Raises ForkError beyond a bound."""
+        self._check(parent, 1)
         return self._allot("f")[0]
+
+    def allot_left(self, *, bounded: bool) -> AgentId:
+        """The id of a stretch that an agent leaves behind. Raises ForkError beyond the bound, if it is `bounded`.
+
+        It is as deep as the one that leaves it, and does not work beside it: a user, or fork where a context is full,
+        need not be kept from going back by the number of agents.
+        """
+        return self._allot("f", bounded=bounded)[0]
 
     def allot_answering(self) -> AgentId:
         """The id of a fork that answers, however deep the asked agent is. Raises ForkError beyond a bound."""
         return self._allot("f")[0]
 
-    def _allot(self, kinds: str) -> list[AgentId]:
+    def _allot(self, kinds: str, *, bounded: bool = True) -> list[AgentId]:
         """New ids of these kinds, which nobody else gets: another process may work in a fork of this session too."""
         while True:
-            self._check_count(len(kinds))
+            if bounded:
+                self._check_count(len(kinds))
             names = [AgentId(f"{kind}{number}") for number, kind in enumerate(kinds, self.next_number)]
             if self.nursery.reserve(names):
                 self.next_number += len(names)

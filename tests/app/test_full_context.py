@@ -193,6 +193,14 @@ def test_nothing_is_cut_because_the_endpoint_takes_no_request_now(place: Path) -
         whole(home)
 
 
+def test_a_session_that_can_have_no_more_agents_still_gets_its_own_report(place: Path) -> None:
+    with small(place, reporting(once)) as home:
+        home.settings["max_agents"] = 1
+        assert home.ask("read it").status == "done"
+        assert [(one.report, one.abandoned) for one in by_fork(home)] == [(REPORT, "f1")]
+        whole(home)
+
+
 def test_nothing_is_cut_because_a_limit_was_reached(place: Path) -> None:
     with small(place, reporting(once)) as home:
         home.settings["max_steps"] = 2

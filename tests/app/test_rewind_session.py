@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
-from fork_kit import Den, block_text, blocks, den, newest, unmarked
+from fork_kit import Den, block_text, blocks, den, forks, newest, unmarked
 
 from forkcli.app.wayback import Wayback
 from forkcli.core.entries import Agent, Assistant, Checkpoint, Prompt, Rewind
@@ -293,6 +293,23 @@ def test_a_report_that_cannot_be_written_leaves_all_as_it_is(project: Path) -> N
         user(home, compact, prompts=("first",))
         assert not home.bodies("main", Rewind)
         assert len(home.history("main").messages) == 4
+
+
+def test_where_a_session_can_have_no_more_agents_the_models_stretch_is_kept_in_its_history_and_that_is_said(
+    project: Path,
+) -> None:
+    script = steps(WORK, back("Enough."), reply("So."), reply("In short."), reply(forks("more")), reply("Well."))
+    with den(project, script, max_agents=1) as home:
+
+        async def compact(way: Wayback) -> object:
+            return (await way.compact(""), await home.turn("fork"))
+
+        user(home, compact, prompts=("first",))
+        assert [one.abandoned for one in home.bodies("main", Rewind)] == [None, "f1"]
+        assert any("kept in its history alone: a session has at most 1 agents" in told for told in home.warnings)
+        assert "0 more can start" in home.results()[-1]
+        assert home.agents == ["f1", "main"]
+        home.sound()
 
 
 def test_the_abandoned_stretch_keeps_its_whole_context(project: Path) -> None:
