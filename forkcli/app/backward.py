@@ -45,7 +45,7 @@ def rewind(
 
     async def back(way: Wayback) -> Rewound:
         order = RewindOrder(
-            way.place(number),
+            way.place(number, before=False),
             "both" if files == "restore" else "conversation",
             "replace" if replace_edited else "stop",
             "adopt",

@@ -47,7 +47,7 @@ def _choice(back: Wayback) -> Shown:
     asked = {row.number: row.preview for row in back.rows() if not row.undo}
 
     def about(seq: Seq) -> str:
-        prompt = next((asked[number] for number in sorted(asked, reverse=True) if number < seq), "")
+        prompt = next((asked[number] for number in sorted(asked, reverse=True) if number <= seq), "")
         return did.get(seq) or f"the prompt “{prompt[:PREVIEW]}”"
 
     items = tuple((str(entry.seq), str(entry.seq), about(entry.seq)) for entry in own[:-1])

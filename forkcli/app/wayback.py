@@ -42,10 +42,15 @@ class Wayback:
             raise ForkError(f"{word!r} is no number of a checkpoint", f"checkpoints: {near}", kind=Kind.USAGE)
         return Seq(int(word))
 
-    def place(self, word: str) -> Seq:
-        """The entry that the user names: of a prompt's number, the one before the prompt. Raises ForkError."""
+    def place(self, word: str, *, before: bool = True) -> Seq:
+        """The entry that the user names; of a prompt's own entry, the one before it. Raises ForkError.
+
+        `before`: a prompt's checkpoint stands for the place before the prompt too, as it does on screen, where the
+        prompt returns to the input line.
+        """
         number = self.number(word)
-        row = next((row for row in self.rows() if row.number == number), None)
+        named = (row for row in self.rows() if number == row.prompt or (before and number == row.number))
+        row = next(named, None)
         to = row.to if row is not None else number
         check_place(self.session.agent.history, to)
         return to
@@ -111,8 +116,7 @@ class Wayback:
         """Go back to checkpoint `to` with a report: `text`, or what the abandoned self writes. Raises ForkError."""
         session = self.session
         agent, history, rig = self._idle(), session.agent.history, session.rig
-        if any(row.number == to and not row.undo for row in self.rows()):
-            to = next((number for number in checkpoints(history) if number > to), to)  # the prompt's own
+        to = next((row.number for row in self.rows() if row.prompt == to), to)
         if to not in checkpoints(history):
             near = ", ".join(map(str, checkpoints(history)[-8:])) or "none"
             raise ForkError(f"{agent.id} has no checkpoint {to}", f"its checkpoints: {near}", kind=Kind.USAGE)
@@ -159,8 +163,8 @@ class Wayback:
 
     def _prompt_after(self, to: Seq) -> str:
         """The text of the prompt that one lands before; empty where one lands elsewhere."""
-        number = next((row.number for row in self.rows() if row.to == to and not row.undo), None)
-        entries = (entry.body for entry in self.session.agent.history.entries.own if entry.seq == number)
+        prompt = next((row.prompt for row in self.rows() if row.to == to and not row.undo), None)
+        entries = (entry.body for entry in self.session.agent.history.entries.own if entry.seq == prompt)
         return next((body.text for body in entries if isinstance(body, Prompt)), "")
 
     def _where(self, to: Seq) -> str:
@@ -192,5 +196,5 @@ def _became(files: Restored) -> str:
     """What was done to files, in words."""
     back = len(files.restored) - len(files.removed)
     done = [f"{back} restored"] if back else []
-    done += [f"{len(files.removed)} removed that were not there then"] if files.removed else []
+    done += [f"{len(files.removed)} removed again"] if files.removed else []
     return ", ".join(done) or "none had to be changed"

@@ -27,8 +27,14 @@ def _prompts(history: History, entries: list[e.Entry]) -> Iterable[RewindRow]:
         entry = entries[place]
         before = entries[place - 1].seq if place else history.first_seq
         text = entry.body.text if isinstance(entry.body, e.Prompt) else ""
+        sealed = (later.seq for later in entries[place + 1 : end] if isinstance(later.body, e.Checkpoint))
         yield RewindRow(
-            Seq(max(before, 1)), entry.seq, entry.at, _short(text), steps=tuple(_steps(entries[place + 1 : end]))
+            Seq(max(before, 1)),
+            next(sealed, entry.seq),
+            entry.at,
+            _short(text),
+            steps=tuple(_steps(entries[place + 1 : end])),
+            prompt=entry.seq,
         )
 
 

@@ -29,8 +29,8 @@ class StepRow:
 class RewindRow:
     """A prompt to go back to, which lands before it, or the head that an earlier rewind left.
 
-    `to` is what the rewinder is given; `number` is what is shown, and what `/rewind N` takes. `files` are those that
-    changed since; None as long as that was not asked.
+    `to` is what the rewinder is given; `number` is what is shown, and what `/rewind N` takes: of a prompt, its
+    checkpoint. `files` are those that changed since; None as long as that was not asked.
     """
 
     to: Seq
@@ -40,6 +40,7 @@ class RewindRow:
     undo: bool = False
     files: tuple[str, ...] | None = None
     steps: tuple[StepRow, ...] = ()
+    prompt: Seq | None = None  # the prompt's own entry
 
 
 @dataclass(frozen=True, slots=True)

@@ -199,11 +199,15 @@ def test_a_report_that_the_user_gives_up_on_rewinds_nothing_and_its_author_is_se
         assert ("f1", "interrupted") in [(one.agent, one.status) for one in home.events if isinstance(one, TurnEnded)]
 
 
-def test_a_prompts_number_stands_for_its_checkpoint_in_a_report(project: Path) -> None:
+@pytest.mark.parametrize("number", [2, 3])
+def test_a_prompt_goes_by_the_number_of_its_checkpoint_and_by_its_own(project: Path, number: int) -> None:
     with den(project, steps(reply("One."), reply("Two."))) as home:
 
         async def report(way: Wayback) -> object:
-            return await way.report(way.rows()[0].number, "All is well.", asks=False)
+            assert [row.number for row in way.rows()] == [3, 6]
+            assert [way.place(word) for word in ("2", "3", "6")] == [1, 1, 4]
+            assert [way.place(word, before=False) for word in ("2", "3", "6")] == [1, 3, 6]
+            return await way.report(Seq(number), "All is well.", asks=False)
 
         user(home, report)
         (rewind,) = home.bodies("main", Rewind)
@@ -215,7 +219,7 @@ def test_a_rewind_says_where_it_came_to(project: Path) -> None:
     with den(project, steps(WORK, reply("One."))) as home:
 
         async def there(way: Wayback) -> object:
-            rewound = await way.rewind(RewindOrder(way.place("3"), "conversation"))
+            rewound = await way.rewind(RewindOrder(way.place("3", before=False), "conversation"))
             return rewound.note
 
         assert user(home, there, prompts=("first",)) == ["Back at checkpoint 3."]
