@@ -73,6 +73,7 @@ def _carried_out(
     asks_model: bool = False,
 ) -> Back:
     scratch = Scratch(settings.project)
+    scratch.ensure()  # after this its modes tell whose it is: see `check_session`
     chosen = scratch.find(session) if session is not None else scratch.newest()
     model = build_model(settings) if asks_model else unasked_model(settings)
     workspace = open_workspace(settings.project, settings.add_dirs)
@@ -80,13 +81,15 @@ def _carried_out(
     around = Surroundings(settings, scratch, model, workspace, asked, limiter(interactive=False), _tell)
 
     async def run() -> Back:
-        opened = resume_session(around, chosen, as_it_was=True)
         try:
-            if agent is not None:
-                go(opened, agent)
-            return _back(opened, await back(Wayback(opened)))
+            opened = resume_session(around, chosen, as_it_was=True)
+            try:
+                if agent is not None:
+                    go(opened, agent)
+                return _back(opened, await back(Wayback(opened)))
+            finally:
+                await opened.close()
         finally:
-            await opened.close()
             await workspace.close()
             await model.close()
 

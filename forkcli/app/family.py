@@ -69,18 +69,23 @@ def unknown_agent(name: str, known: Sequence[str]) -> ForkError:
     return ForkError(f"there is no agent {name!r} in this session", f"its agents: {', '.join(known)}", kind=Kind.USAGE)
 
 
-def files_of_agent(session: "Session", name: AgentId, opened: list[Workspace] | None = None) -> Workspace:
+def files_of_agent(
+    session: "Session", name: AgentId, opened: list[Workspace] | None = None, below: frozenset[AgentId] = frozenset()
+) -> Workspace:
     """The files that an agent sees when it is gone on with: its own, as long as they are not merged; else its parent's.
 
-    What it has to open is added to `opened`. It blocks. Raises ForkError where they cannot be opened.
+    What it has to open is added to `opened`; `below` are those whose files are its, of which none can be above it. It
+    blocks. Raises ForkError where they cannot be opened.
     """
+    if name in below:
+        raise ForkError(f"the history of {name} names an agent above it that is below it", "`fork check` says more")
     if name in session.opened:
         return session.opened[name][1].workspace
     folder = session.around.scratch.agent_folder(session.id, name)
     about = folded(folder, read_history(folder / HISTORY)).agent
     if about is None or about.above is None:
         return session.around.workspace
-    above = files_of_agent(session, about.above, opened)
+    above = files_of_agent(session, about.above, opened, below | {name})
     parent = session.around.scratch.agent_folder(session.id, about.above)
     merge = folded(parent, read_history(parent / HISTORY)).merges.get(name)
     if not (folder / LAYERS).is_dir() or (merge is not None and merge.outcome in {"merged", "nothing"}):

@@ -24,6 +24,7 @@ from forkcli.core.views import TreeView
 from forkcli.errors import ForkError, Kind
 from forkcli.models.catalog import DEFAULT_MODEL, EFFORTS, MODELS, full_name
 from forkcli.store.agent_files import TRANSCRIPT
+from forkcli.store.files import read_private
 from forkcli.ui import tables
 from forkcli.ui.ports import Choice, Diff, Lines, Pager, Past, Quit, Shown, Slash, Table
 from forkcli.workspace.git import diff
@@ -153,7 +154,11 @@ async def _history(driver: ReplDriver, _rest: str) -> Shown:
     if driver.session is None:
         return Lines("Nothing has happened yet.")
     path = driver.session.files.folder / TRANSCRIPT
-    return Pager(str(path.relative_to(driver.around.settings.project)), path.read_text("utf-8", "replace"))
+    try:
+        text = read_private(path).decode("utf-8", "replace")
+    except OSError as error:
+        raise ForkError(f"cannot read {path} ({(error.strerror or str(error)).lower()})") from error
+    return Pager(str(path.relative_to(driver.around.settings.project)), text)
 
 
 async def _diff(driver: ReplDriver, rest: str) -> Shown:

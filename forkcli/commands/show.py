@@ -60,7 +60,7 @@ def context_json(found: Found) -> Json:
 def report_text(found: Found) -> str:
     """An agent's last report. Raises ForkError if it has not handed over one."""
     try:
-        return (found.folder / REPORT).read_text("utf-8", "replace")
+        return read_private(found.folder / REPORT).decode("utf-8", "replace")
     except OSError:
         raise ForkError(f"{found.folder.name} has handed over no report", "`fork tree` shows how it stands") from None
 

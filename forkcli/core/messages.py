@@ -89,7 +89,8 @@ def tool_result_block(call_id: str, content: Sequence[Block], *, is_error: bool)
 
 def text_of(blocks: Iterable[Block]) -> str:
     """The text blocks' text, joined by blank lines."""
-    return "\n\n".join(b["text"] for b in blocks if b.get("type") == "text" and b.get("text"))
+    texts = (b.get("text") for b in blocks if b.get("type") == "text")
+    return "\n\n".join(text for text in texts if text and isinstance(text, str))
 
 
 def calls_of(blocks: Iterable[Block]) -> list[Block]:

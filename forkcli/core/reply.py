@@ -16,6 +16,7 @@ _TEXT_FIELDS = {"text_delta": "text", "thinking_delta": "thinking", "input_json_
 _BLANKS = {"text_delta": "text", "thinking_delta": "thinking"}
 _THINKING = frozenset({"thinking", "redacted_thinking"})
 _CALLS = frozenset({"tool_use", "server_tool_use", "mcp_tool_use"})
+_MOST_TOKENS = 10**12  # no call counts that many: a larger number is no count
 _USAGE_FIELDS = ("input_tokens", "output_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")
 
 
@@ -162,7 +163,7 @@ class ReplyBuilder:
     def _count(self, usage: object) -> None:
         for name in _USAGE_FIELDS:
             value = _dict(usage).get(name)
-            if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+            if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _MOST_TOKENS:
                 self._usage[name] = value
 
     def _index(self, event: Json) -> int:

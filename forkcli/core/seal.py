@@ -18,6 +18,7 @@ GAP = "[entries of the history are missing here]"
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,256}")
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,128}")
+_NOT_SAID = ("tool_result", "tool_use")  # no prompt and no tool's result holds these
 _THINKING = ("thinking", "redacted_thinking")
 
 
@@ -33,7 +34,7 @@ def sendable(answer: Assistant, used: Container[str] = ()) -> tuple[Block, ...]:
     seen: set[str] = set()
     for block in answer.content:
         kind = block.get("type")
-        if kind == "text" and not str(block.get("text", "")).strip():
+        if kind == "text" and not _is_text(block):
             continue
         if kind == "tool_use":
             if not usable_call(block):
@@ -103,8 +104,13 @@ def _result(call: str, result: ToolResult | None) -> Block:
 
 
 def _solid(blocks: Iterable[Block]) -> list[Block]:
-    """Blocks without the empty texts that the API refuses."""
-    return [b for b in blocks if b.get("type") != "text" or str(b.get("text", "")).strip()]
+    """Blocks without what the API refuses there: empty texts, texts that are none, calls and results."""
+    return [b for b in blocks if b.get("type") not in _NOT_SAID and (b.get("type") != "text" or _is_text(b))]
+
+
+def _is_text(block: Block) -> bool:
+    text = block.get("text")
+    return isinstance(text, str) and bool(text.strip())
 
 
 def _joined(blocks: list[Block], text: str) -> list[Block]:

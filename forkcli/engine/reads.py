@@ -31,7 +31,11 @@ class Reads:
         if about is not None:
             self.known[about.agent] = about
             self.own[about.agent] = now
+        passed = set()  # a history may say anything, also that an agent is above itself
         while about is not None and about.parent is not None and about.from_seq is not None:
+            if about.agent in passed:
+                break
+            passed.add(about.agent)
             self.forks[about.parent, about.from_seq] = now
             about = self.known.get(about.parent)
 

@@ -20,12 +20,13 @@ from forkcli.store.context_file import ContextFile, Match, compare, head_line
 from forkcli.store.files import append_file, own_folder, replace_file, saving
 from forkcli.store.history_file import HistoryFile, keep_damaged
 from forkcli.store.inbox import Inbox
-from forkcli.store.lineage import Lineage
+from forkcli.store.lineage import Lineage, check_name
 from forkcli.store.reading import Damage, HistoryRead, read_history
 from forkcli.store.transcript import render
 
 HISTORY, CONTEXT, TRANSCRIPT = layout.HISTORY, "context.jsonl", "transcript.md"
 OUTPUTS, INBOX, REPORT = "outputs", "inbox", "report.md"
+MOST_TOLD = 20  # damaged lines that the agent is told of
 _NUMBER = re.compile(r"\d{1,9}(?=-)")
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 
@@ -190,7 +191,8 @@ def _gone_on(files: AgentDir, folder: Path, read: HistoryRead, past: History | N
     history = folded(folder, read, past)
     if read.unread:
         # The number of an unreadable line is never given again; this entry says so, and numbers go on from it.
-        lost = "\n".join(f"line {damage.line_no}: {damage.reason}" for damage in read.damage[-read.unread :])
+        ends = read.damage[-min(read.unread, MOST_TOLD) :]
+        lost = "\n".join(f"line {damage.line_no}: {damage.reason}" for damage in ends)
         told = f"The end of this agent's history is damaged, so its last entries are lost ({lost})."
         for entry in files.append([Notice(told)], sync=True):
             history.add(entry)
@@ -205,6 +207,8 @@ def folded(folder: Path, read: HistoryRead, past: History | None = None) -> Hist
         return History.of(read.entries)
     if past is None:
         return Lineage(folder.parent).history(AgentId(folder.name), read)
+    if past.agent is not None and past.agent.agent != line_1.parent:
+        raise ForkError(f"the history of {folder.name} goes on from that of {line_1.parent}, not of {past.agent.agent}")
     history = past.forked(line_1.from_seq)
     for entry in read.entries:
         history.add(entry)
@@ -215,7 +219,8 @@ def read_agent(folder: Path) -> HistoryRead:
     """An agent's history, read only. Raises ForkError if it cannot be read or does not say what the agent is."""
     path = folder / HISTORY
     read = read_history(path)
-    if read.entries and isinstance(read.entries[0].body, Agent):
+    if read.entries and isinstance(first := read.entries[0].body, Agent):
+        check_name(folder, first)
         return read
     if not read.entries and not read.damage:
         raise ForkError(f"`{path}` is empty: the agent never started")

@@ -14,10 +14,11 @@ from forkcli.core.entries import BODY_TYPES, HISTORY_VERSION, Agent, Body, Entry
 from forkcli.core.ids import Seq
 from forkcli.core.messages import dump
 from forkcli.errors import ForkError, Kind
-from forkcli.store.shapes import WrongShapeError, from_json, to_json
+from forkcli.store.shapes import MOST, WrongShapeError, from_json, to_json
 
 _TYPES: dict[str, type[Body]] = {cls.TYPE: cls for cls in BODY_TYPES}
 _SEAL = re.compile(rb',"crc32":"([0-9a-f]{8})"\}\Z')
+LONGEST_LINE = 128 << 20  # bytes; no API takes a request of that size, so what is longer was not written by fork
 _SEAL_LENGTH = len(b',"crc32":"01234567"}')
 
 
@@ -39,6 +40,10 @@ def encode(entry: Entry) -> bytes:
             f"cannot save a `{entry.body.TYPE}` entry: its content is nested too deeply or holds too long a number",
             kind=Kind.STORAGE,
         ) from error
+    if len(body) > LONGEST_LINE - _SEAL_LENGTH:
+        raise ForkError(
+            f"cannot save a `{entry.body.TYPE}` entry: it is longer than {LONGEST_LINE >> 20} MiB", kind=Kind.STORAGE
+        )
     return body[:-1] + b',"crc32":"%08x"}\n' % crc32(body)
 
 
@@ -71,11 +76,11 @@ def _check_seal(line: bytes, line_no: int) -> None:
 
 def _entry(record: Any, line_no: int) -> Entry:
     seq, at, name = record.get("seq"), record.get("at"), record.get("type")
-    if type(seq) is not int or seq < 1 or not isinstance(at, str):
+    if type(seq) is not int or not 1 <= seq < MOST or not isinstance(at, str):
         raise DamagedLineError(line_no, "it has no number or no time")
     body_type = _TYPES.get(name) if isinstance(name, str) else None
     if body_type is None:
-        raise DamagedLineError(line_no, f"its type {name!r} is unknown")
+        raise DamagedLineError(line_no, f"its type {name!r:.60} is unknown")
     if body_type is Agent:
         _check_version(record.get("v"))
     try:

@@ -1,16 +1,22 @@
 """Frozen dataclasses as JSON objects and back, by their fields and type hints, which are resolved once a class.
 
 It knows the hints that entries use and refuses any other at the first use of a class. It never accepts a value of a
-wrong type: what comes back has the types that the class declares. A field equal to its default is left out.
+wrong type: what comes back has the types that the class declares, and an agent's id is safe as a folder's name. A field
+equal to its default is left out.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import MISSING, dataclass, fields, is_dataclass
+from math import inf
 from types import NoneType, UnionType
 from typing import Any, Literal, NewType, TypeVar, Union, get_args, get_origin, get_type_hints
 
+from forkcli.core.ids import AgentId, is_agent_id
+
 Read = Callable[[Any], Any]
 T = TypeVar("T")
+MOST = 2**63 - 1  # what is counted never comes near, and a float can hold whatever is made of it
 
 
 class WrongShapeError(ValueError):
@@ -83,12 +89,10 @@ def from_json(cls: type[T], record: dict[str, Any]) -> T:
 
 def _reader(hint: Any) -> Read:
     """What turns a JSON value into a value of the hinted type."""
+    if hint in _SIMPLE:
+        return _SIMPLE[hint]
     if isinstance(hint, NewType):
         return _reader(hint.__supertype__)
-    if hint is float:
-        return _float
-    if isinstance(hint, type) and hint in {str, int, bool}:
-        return _exactly(hint)
     origin = get_origin(hint)
     if origin is dict:
         return _exactly(dict)
@@ -112,10 +116,23 @@ def _exactly(wanted: type) -> Read:
     return read
 
 
+def _int(value: Any) -> int:
+    if type(value) is int and abs(value) <= MOST:
+        return value
+    raise WrongShapeError(f"is {type(value).__name__}, not int" if type(value) is not int else "is too large")
+
+
 def _float(value: Any) -> float:
-    if type(value) in {int, float}:
-        return float(value)
+    if type(value) in {int, float} and abs(value) < inf:
+        with suppress(OverflowError):  # an integer beyond what a float holds
+            return float(value)
     raise WrongShapeError(f"is {type(value).__name__}, not a number")
+
+
+def _agent_id(value: Any) -> AgentId:
+    if isinstance(value, str) and is_agent_id(value):
+        return AgentId(value)
+    raise WrongShapeError(f"is {value!r:.60}, not the id of an agent")
 
 
 def _one_of(allowed: tuple[Any, ...]) -> Read:
@@ -125,6 +142,15 @@ def _one_of(allowed: tuple[Any, ...]) -> Read:
         raise WrongShapeError(f"is {value!r:.60}, not one of {', '.join(allowed)}")
 
     return read
+
+
+_SIMPLE: dict[Any, Read] = {
+    AgentId: _agent_id,
+    float: _float,
+    int: _int,
+    str: _exactly(str),
+    bool: _exactly(bool),
+}
 
 
 def _each(item: Read) -> Read:

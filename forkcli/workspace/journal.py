@@ -24,6 +24,7 @@ from forkcli.workspace.snapshots_read import Delta, Entry
 
 _LOCK_S = 30.0
 _PAUSE_S = 0.02
+_MOST = 1 << 28  # bytes: a journal of a million paths
 _MODES = (0o100644, 0o100755, 0o120000)
 
 
@@ -68,6 +69,8 @@ def unfinished(folder: Path) -> bool:
         names = [path.name for path in folder.iterdir()]
     except FileNotFoundError:
         return False
+    except OSError as error:
+        raise ForkError(f"`{folder}` cannot be used: {error.strerror}", "move it away", kind=Kind.STORAGE) from error
     return any(name != "lock" and not name.endswith(".damaged") for name in names)
 
 
@@ -75,7 +78,7 @@ def left_behind(folder: Path) -> list[Journal | Path]:
     """The journals of dead processes, oldest first; the path of one that cannot be read. Called under the lock."""
     files = sorted(folder.glob("*.json"), key=lambda path: path.lstat().st_mtime_ns)
     for stray in folder.iterdir():  # of a journal that was never recorded, or that is gone
-        if stray.name.endswith(".tmp"):
+        if stray.name.endswith(".tmp") and (stray.is_symlink() or not stray.is_dir()):
             stray.unlink()
         elif stray.is_dir() and not stray.is_symlink() and not stray.with_suffix(".json").exists():
             shutil.rmtree(stray, ignore_errors=True)
@@ -84,12 +87,22 @@ def left_behind(folder: Path) -> list[Journal | Path]:
 
 def _read(path: Path) -> Journal | Path:
     try:
-        body = json.loads(path.read_bytes())
+        body = json.loads(_content(path))
         if body["version"] != 1:
             return path
         return Journal(path, str(body["what"]), tuple(_as_delta(item) for item in body["paths"]))
-    except (ValueError, LookupError, TypeError, OSError, ForkError):
+    except (ValueError, LookupError, TypeError, OSError, ForkError, RecursionError):
         return path
+
+
+def _content(path: Path) -> bytes:
+    """What a regular file holds. Raises OSError for anything else, such as a pipe, at which reading would wait."""
+    fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(fd, "rb") as file:
+        info = os.fstat(fd)
+        if not stat.S_ISREG(info.st_mode) or info.st_size > _MOST:
+            raise OSError("it is no file that fork has written")
+        return file.read()
 
 
 def _as_list(delta: Delta) -> list[str | int]:

@@ -35,11 +35,18 @@ def elsewhere(layers: Path, environ: Mapping[str, str]) -> Path | None:
 
 
 def make(folder: Path) -> None:
-    """Make a directory and its parents, for the user alone. Raises ForkError(STORAGE)."""
+    """Make a directory and its parents, for the user alone. Raises ForkError(STORAGE), also for a link to one."""
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise ForkError(f"{folder} could not be made: {error.strerror}", kind=Kind.STORAGE) from error
+    refuse_link(folder)
+
+
+def refuse_link(folder: Path) -> None:
+    """Raises ForkError(STORAGE) for a link in the place of a directory: what is written in it would go elsewhere."""
+    if folder.is_symlink():
+        raise ForkError(f"`{folder}` is a symbolic link, and no fork's files are kept behind one", kind=Kind.STORAGE)
 
 
 def read_record(layers: Path) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from forkcli.errors import ForkError
 from forkcli.workspace.forked import Enter, ForkWorkspace
 from forkcli.workspace.gitdirs import git_places
-from forkcli.workspace.layers import elsewhere, make, read_record, write_record
+from forkcli.workspace.layers import elsewhere, make, read_record, refuse_link, write_record
 from forkcli.workspace.looking import is_dir, is_file
 from forkcli.workspace.overlay_probe import why_no_overlay
 from forkcli.workspace.plain import PlainWorkspace
@@ -44,7 +44,7 @@ def open_overlay(parent: PlainWorkspace, layers: Path) -> ForkWorkspace:
     make(layers)
     record = read_record(layers)
     place = where(layers, record, parent.environ)
-    targets = list(record.get("targets", ()))
+    targets = recorded(record, "targets", layers)
     targets += [str(target) for target in below.stacks if str(target) not in targets]
     found = [layered(place / str(targets.index(str(target))), target, stack) for target, stack in below.stacks.items()]
     hidden = (*below.hidden, *(() if place != layers else (layers,)))
@@ -114,10 +114,20 @@ def try_overlays(layers: Path, environ: Mapping[str, str]) -> None:
         why_no_overlay(away.parent, environ)
 
 
+def recorded(record: Mapping[str, object], name: str, layers: Path) -> list[str]:
+    """A list of paths in the record of the layers. Raises ForkError for anything else."""
+    found = record.get(name, [])
+    if not isinstance(found, list) or not all(isinstance(one, str) for one in found):
+        raise ForkError(f"{layers} is damaged, so the files of this fork cannot be shown")
+    return list(found)
+
+
 def layered(place: Path, target: Path, stack: tuple[Path, ...]) -> Layer:
     """The layer whose changes lie in `place`, made if need be: its top looks like what it covers."""
     upper, work = place / "upper", place / "work"
+    refuse_link(place)
     make(work)
+    refuse_link(upper)
     if not upper.is_dir():
         make(upper)
         info = stack[0].stat() if stack else target.stat()

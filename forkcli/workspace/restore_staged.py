@@ -77,7 +77,7 @@ def _mount_id(folder: int) -> str:
 
 @contextmanager
 def _opened(folder: Path | str, parent: int | None = None) -> Iterator[int]:
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=parent)
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
     try:
         yield fd
     finally:

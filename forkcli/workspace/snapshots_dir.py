@@ -60,6 +60,7 @@ _CONFIG = """\
 """
 _PLANTED = ("config.worktree", "commondir", "gitdir", "shallow", "info/grafts", "info/sparse-checkout", "modules")
 _FILES = ("config", "HEAD", "packed-refs", "info/exclude", "info/attributes")
+_FOLDERS = ("", "objects", "objects/pack", "objects/info", "indexes", "info", "refs", "refs/heads")
 _PLANTED_OBJECTS = ("objects/info/alternates", "objects/info/http-alternates")
 
 
@@ -199,9 +200,6 @@ class SnapshotDir:
         if kind == "sha256":
             text += "[extensions]\n\tobjectFormat = sha256\n"
         replace(config, text.encode("ascii"))
-        for folder in ("info", "indexes", "hooks"):
-            if (self.folder / folder).is_symlink():
-                (self.folder / folder).unlink()
         for folder in ("info", "indexes", "objects", "objects/pack"):
             (self.folder / folder).mkdir(mode=0o700, exist_ok=True)
         replace(self.folder / "info/attributes", _ATTRIBUTES)
@@ -273,9 +271,20 @@ def _refuse_foreign(folder: Path) -> None:
     for name in _FILES:  # git would wait for ever at a pipe in the place of one
         path = folder / name
         ours = ours and (stat.S_ISREG(path.lstat().st_mode) if os.path.lexists(path) else name != "config")
-    if not ours:
+    if not ours or not all(_is_plain(folder / name) for name in _FOLDERS):
         raise ForkError(
             f"`{folder}` was not made by fork here",
             "move it away; fork makes its own, and the snapshots in it are lost to rewinds",
             kind=Kind.STORAGE,
         )
+
+
+def _is_plain(folder: Path) -> bool:
+    """Whether it is a directory, or not there, and holds files and directories alone: through a link git would write,
+    and files be swept, where the link leads; at a pipe it would wait."""
+    if not os.path.lexists(folder):
+        return True
+    if not stat.S_ISDIR(folder.lstat().st_mode):
+        return False
+    with os.scandir(folder) as entries:
+        return all(entry.is_dir(follow_symlinks=False) or entry.is_file(follow_symlinks=False) for entry in entries)

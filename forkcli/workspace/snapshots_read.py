@@ -4,6 +4,7 @@ It never looks at the project's files. Invariant: a path goes to git and comes b
 name is ever taken for an option, a pattern or two names.
 """
 
+import errno
 import os
 import stat
 from collections.abc import Iterable, Iterator, Sequence
@@ -208,7 +209,8 @@ def export(where: SnapshotDir, tree: str, only: Sequence[str], folder: Path) -> 
     for path, entry in found.items():
         by_id.setdefault(entry.id, []).append(path)
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for upper in (folder.parent.parent, folder.parent, folder):
+            _make(upper)
         for one, data in blobs(where, by_id):
             for path in by_id[one]:
                 _export(folder, path, data)
@@ -217,12 +219,19 @@ def export(where: SnapshotDir, tree: str, only: Sequence[str], folder: Path) -> 
     return sorted(found)
 
 
+def _make(folder: Path) -> None:
+    """Make a directory. Raises OSError for a link in its place, which could lead anywhere."""
+    folder.mkdir(mode=0o700, exist_ok=True)
+    if folder.is_symlink():
+        raise NotADirectoryError(errno.ENOTDIR, f"{folder} is a symbolic link")
+
+
 def _export(folder: Path, path: str, data: bytes) -> None:
     target = folder / path
     upper = folder
     for part in target.relative_to(folder).parts[:-1]:
         upper = upper / part
-        upper.mkdir(mode=0o700, exist_ok=True)
+        _make(upper)
     fd = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     with os.fdopen(fd, "wb") as file:
         file.write(data)

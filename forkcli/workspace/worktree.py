@@ -18,13 +18,14 @@ from forkcli.workspace.gitdirs import read_small
 from forkcli.workspace.layers import clear, make, read_record, write_record
 from forkcli.workspace.leftover import Leftover, bring_leftover, copy_git, copy_mutable_git
 from forkcli.workspace.looking import is_file, is_real_dir
-from forkcli.workspace.overlay import below_project, layered, refuse_mounts, where
+from forkcli.workspace.overlay import below_project, layered, recorded, refuse_mounts, where
 from forkcli.workspace.plain import PlainWorkspace
 from forkcli.workspace.policy import ensure_scratch_dir
 from forkcli.workspace.view import Layer, Plan
 
 _MOST_DIRS = 64
 _SMALL = 4096
+_LISTS = ("dirs", "git", "missing")
 
 # brings the files of the snapshot that the fork begins from into an empty directory
 Checkout = Callable[[Path], object]
@@ -65,10 +66,9 @@ def _recorded(record: Mapping[str, Any], layers: Path, environ: Mapping[str, str
     tree = layers / "tree"
     if not is_real_dir(tree):
         raise ForkError(f"the files of this fork were in {tree}, which is gone")
-    lists = [[str(one) for one in record.get(name, ())] for name in ("dirs", "git", "missing")]
-    if any(one.startswith("/") or ".." in one.split("/") for one in lists[0]):
+    made = _Made(layers, bool(record.get("layered")), *(recorded(record, name, layers) for name in _LISTS))
+    if any(one.startswith("/") or ".." in one.split("/") for one in made.dirs):
         raise ForkError(f"{layers} is damaged, so the files of this fork cannot be shown")
-    made = _Made(layers, bool(record.get("layered")), *lists)
     if record.get("elsewhere"):
         made.place = where(layers, record, environ)
     return made
@@ -130,7 +130,8 @@ def _open(parent: PlainWorkspace, layers: Path, made: _Made, enter: Enter, why: 
     root = parent.root
     base = Layer(root, layers / "tree")
     targets = [*(Path(path) for path in made.git), *(root / path for path in made.dirs)]
-    shown = tuple(path for path in targets if _shown(parent, path))
+    git = {root / ".git", *below_project(root, parent.environ).stacks}  # a record that says others is not fork's
+    shown = tuple(path for path in targets if (root in path.parents or path in git) and _shown(parent, path))
     if made.layered:
         names = [f"git{number}" for number in range(len(made.git))] + [f"dir{n}" for n in range(len(made.dirs))]
         places = {path: made.place / name for path, name in zip(targets, names, strict=True)}

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from store_help import line_1, lines_of, turn
 
 from forkcli.core import entries as e
+from forkcli.core.ids import AgentId
 from forkcli.core.messages import text_block
 from forkcli.errors import ForkError, Kind
 from forkcli.store.codec import DamagedLineError, decode, encode
@@ -37,6 +38,8 @@ BLOCK = st.dictionaries(TEXT, JSON, max_size=3)
 def values(hint: Any) -> st.SearchStrategy[Any]:
     """Values of a field, by its type hint."""
     origin, args = get_origin(hint), get_args(hint)
+    if hint is AgentId:
+        return st.from_regex(r"main|[fs][1-9][0-9]{0,5}", fullmatch=True).map(AgentId)
     if hasattr(hint, "__supertype__"):
         return values(hint.__supertype__)
     if hint in SIMPLE:
@@ -54,9 +57,9 @@ def values(hint: Any) -> st.SearchStrategy[Any]:
 
 SIMPLE = {
     str: TEXT,
-    int: st.integers(-(2**70), 2**70),
+    int: st.integers(-(2**63) + 1, 2**63 - 1),
     bool: st.booleans(),
-    float: st.floats(allow_nan=False),
+    float: st.floats(allow_nan=False, allow_infinity=False),
 }
 
 
