@@ -54,4 +54,16 @@ class Places:
             elif agent in self._lenders:
                 self._lenders.discard(agent)
                 if not stopped:
-                    await self.take(agent)
+                    await self._take_again(agent)
+
+    async def _take_again(self, agent: AgentId) -> None:
+        """Wait for the place of one that had lent it. Who waits anew by then leaves it to others until that ends.
+
+        Calls of one message need not begin to wait at one moment: the first can have its answer before the last asks.
+        """
+        await self._free.acquire()
+        if agent in self._waiting:
+            self._free.release()
+            self._lenders.add(agent)
+        else:
+            self._held.add(agent)

@@ -107,6 +107,36 @@ def test_an_agent_that_waits_lends_its_place() -> None:
     run(work())
 
 
+def test_one_that_waits_anew_while_it_queues_for_its_place_leaves_it_to_others() -> None:
+    async def work() -> None:
+        places = Places(1)
+        await places.take(A)
+        answered, asked_late = asyncio.Event(), asyncio.Event()
+
+        async def wait(for_what: asyncio.Event) -> None:
+            async with places.lent(A):
+                await for_what.wait()
+
+        first = asyncio.create_task(wait(answered))
+        await settle()
+        await places.take(B)
+        answered.set()
+        await settle()  # it has its answer, and queues behind B
+        second = asyncio.create_task(wait(asked_late))
+        await settle()
+        places.give(B)
+        await asyncio.wait_for(places.take(C), 10)  # who answers the second question
+        places.give(C)
+        asked_late.set()
+        await asyncio.gather(first, second)
+        other = asyncio.create_task(places.take(B))
+        await settle()
+        assert not other.done()  # it has its place again
+        other.cancel()
+
+    run(work())
+
+
 def test_a_place_is_never_given_back_twice() -> None:
     async def work() -> None:
         places = Places(1)
