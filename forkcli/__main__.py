@@ -14,9 +14,9 @@ FAILED = 1
 LONGEST_LINE = 2000
 INTERRUPTED = 130
 TERMINATED = 143
-# Objects made between two searches for garbage. With Python's own number they are a tenth of all that starting costs,
-# for nothing: what imports make stays. What a run leaves in cycles until then is a few MiB.
-GARBAGE = (50_000, 20, 50)
+# Objects made before the first search for garbage: more than all imports make, which stays. With Python's own number
+# these searches are a tenth of all that starting costs. Whoever has imported everything sets the number for the run.
+GARBAGE = (1_000_000, 20, 50)
 
 
 def enter() -> None:

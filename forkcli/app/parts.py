@@ -16,6 +16,9 @@ from forkcli.models.catalog import DEFAULT_MODEL, full_name
 from forkcli.prompts import text
 from forkcli.tools.registry import builtin_tools
 
+# Objects made between two searches for garbage, once everything is imported: what is left in cycles is a few MiB.
+GARBAGE = (50_000, 20, 50)
+
 
 class NobodyToAsk:
     """Fills `Ask` in a pipe: what no flag allowed does not run."""
@@ -55,6 +58,7 @@ def warm(model: AnthropicModel) -> threading.Thread:
     def preload() -> None:
         model.preload()
         gc.freeze()  # what was imported stays: passing over it in a search for garbage takes 0.1 s
+        gc.set_threshold(*GARBAGE)
 
     thread = threading.Thread(target=preload, name="import the SDK", daemon=True)
     thread.start()

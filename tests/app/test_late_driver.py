@@ -1,16 +1,18 @@
 """What stands in for the session's parts until they are made."""
 
 import asyncio
+import gc
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from forkcli import __main__ as door
 from forkcli.app.assembly import surroundings
 from forkcli.app.crew import Surroundings
 from forkcli.app.late import LateDriver
-from forkcli.app.parts import NobodyToAsk
+from forkcli.app.parts import GARBAGE, NobodyToAsk, build_model, warm
 from forkcli.config import Settings
 from forkcli.core.events import Event
 from forkcli.errors import ForkError
@@ -89,3 +91,13 @@ async def test_leaving_what_was_never_made_does_nothing(project: Path) -> None:
     await driver.close()
     await driver.leave()
     assert (made, driver.left) == ([], None)
+
+
+def test_garbage_is_searched_for_again_once_everything_is_imported(project: Path) -> None:
+    before = gc.get_threshold()
+    try:
+        gc.set_threshold(*door.GARBAGE)  # as the command does
+        warm(build_model(Settings(project, project, base_url=KEYLESS))).join()
+        assert gc.get_threshold() == GARBAGE
+    finally:
+        gc.set_threshold(*before)
