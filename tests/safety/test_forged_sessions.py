@@ -79,7 +79,7 @@ def scratch(tmp_path: Path) -> Iterator[Scratch]:
     """A family's files, and beside the project a secret that nothing may show or change."""
     (tmp_path / "secret").write_text(SECRET)
     scratch = Scratch(tmp_path / "project")
-    scratch.project.mkdir()
+    scratch.folder.parent.mkdir()
     scratch.ensure()
     scratch.session_folder(SESSION).mkdir(mode=0o700)
     scratch.write_prompt(SESSION, [b"go"])
@@ -203,7 +203,7 @@ def odd(chance: random.Random, file: Path) -> None:
 def test_whatever_is_done_to_its_files_a_session_is_read_to_a_sentence_and_shows_nothing_else(
     scratch: Scratch, tmp_path: Path
 ) -> None:
-    whole = look(scratch.project)
+    whole = look(scratch.folder.parent)
     assert "ported" in whole
     assert SECRET not in whole
     kept = tmp_path / "project/kept"
@@ -223,7 +223,7 @@ def test_whatever_is_done_to_its_files_a_session_is_read_to_a_sentence_and_shows
                     change(chance, file)
                 except (ValueError, RecursionError):
                     continue  # it was damaged before
-        assert SECRET not in look(scratch.project), seed
+        assert SECRET not in look(scratch.folder.parent), seed
         shutil.rmtree(scratch.folder / "sessions")
         shutil.copytree(kept, scratch.folder / "sessions", symlinks=True)
     shutil.rmtree(kept)
@@ -279,8 +279,8 @@ def test_a_history_in_the_place_of_another_agents_is_not_taken_for_it(scratch: S
     file = scratch.agent_folder(SESSION, AgentId("s2")) / "history.jsonl"
     shutil.copyfile(scratch.agent_folder(SESSION, MAIN) / "history.jsonl", file)
     with pytest.raises(ForkError, match="that of main"):
-        session_tree(scratch.project, None)
-    assert not check(scratch.project, None).ok
+        session_tree(scratch.folder.parent, None)
+    assert not check(scratch.folder.parent, None).ok
 
 
 def test_forks_above_each_other_without_end_are_refused(scratch: Scratch) -> None:
@@ -290,7 +290,7 @@ def test_forks_above_each_other_without_end_are_refused(scratch: Scratch) -> Non
         entry = e.Entry(Seq(5), "t", line_one(f"f{number}", "fork", f"f{number + 1}", 4))
         (folder / "history.jsonl").write_bytes(encode(entry))
     with pytest.raises(ForkError, match="as a parent, which cannot be"):
-        read_found(scratch.project, None, "f10")
+        read_found(scratch.folder.parent, None, "f10")
 
 
 @pytest.mark.parametrize("kind", ["pipe", "link"])
@@ -299,7 +299,7 @@ def test_a_report_that_is_no_file_is_not_read(scratch: Scratch, tmp_path: Path, 
     report.unlink()
     os.mkfifo(report) if kind == "pipe" else report.symlink_to(tmp_path / "secret")
     with pytest.raises(ForkError, match="handed over no report"):
-        report_text(read_found(scratch.project, None, "f1"))
+        report_text(read_found(scratch.folder.parent, None, "f1"))
 
 
 @pytest.mark.parametrize("back", ["rewind", "report"])
@@ -308,7 +308,7 @@ def test_the_shell_takes_no_session_back_that_came_with_a_clone(scratch: Scratch
         Path(folder).chmod(0o755)  # git keeps no private modes
     history = scratch.agent_folder(SESSION, MAIN) / "history.jsonl"
     before = history.read_bytes()
-    settings = Settings(cwd=scratch.project, project=scratch.project)
+    settings = Settings(cwd=scratch.folder.parent, project=scratch.folder.parent)
     go = {
         "rewind": lambda: backward.rewind(settings, None, None, "3", files="keep", replace_edited=False),
         "report": lambda: backward.report(settings, None, None, "3", "what I know", files="keep"),
