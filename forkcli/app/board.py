@@ -37,12 +37,16 @@ class LiveBoard:
 
     def view(self) -> BoardView:
         """All agents, parents before their children; those first that are older."""
-        live = self._live()
-        known = dict.fromkeys([*self.session.around.scratch.agents(self.session.id), *live])
-        histories = {name: found for name in known if (found := self._history(name, live)) is not None}
+        live, histories = self._live(), self.histories()
         depths = dict(_nested(histories))
         rows = [self._row(name, depth, histories, live) for name, depth in depths.items()]
         return BoardView((*rows, *self._waiting(depths)))
+
+    def histories(self) -> dict[AgentId, History]:
+        """The histories of all agents that can be read."""
+        live = self._live()
+        known = dict.fromkeys([*self.session.around.scratch.agents(self.session.id), *live])
+        return {name: found for name in known if (found := self._history(name, live)) is not None}
 
     def _live(self) -> dict[AgentId, Agent]:
         """The agents that are open in this process."""
@@ -74,17 +78,20 @@ class LiveBoard:
         waits = working and self.session.fleet.places.waits(name)
         moved = (len(history.entries), name in above.reports if above else False, working, waits, self.window)
         if self._rows.get(name, (None, None))[0] != moved:
-            self._rows[name] = (moved, self._reckoned(name, history, above, working=working))
-            if waits:
-                self._rows[name] = (moved, replace(self._rows[name][1], state="waiting"))
+            row = self._reckoned(name, history, above)
+            if working:
+                row = replace(row, state="waiting" if waits else "running")
+            elif row.state == "done" and name in live and (above is None or name not in above.reports):
+                row = replace(row, state="idle")  # the person is with it, or was
+            self._rows[name] = (moved, row)
         return replace(self._rows[name][1], depth=depth, here=name == self.session.agent.id)
 
-    def _reckoned(self, name: AgentId, history: History, above: History | None, *, working: bool) -> BoardRow:
+    def _reckoned(self, name: AgentId, history: History, above: History | None) -> BoardRow:
         row = agent_row(history, held=False, above=above)
         report = above.reports.get(name) if above is not None else None
         return BoardRow(
             agent=name,
-            state="running" if working else row.state if history.agent else "damaged",
+            state=row.state if history.agent else "damaged",
             task=row.task,
             kind=row.kind,
             steps=row.steps,
@@ -92,7 +99,7 @@ class LiveBoard:
             cost_usd=row.cost_usd,
             cached=row.first_cache_share,
             context_share=share(history.context_tokens(), self.window) if self.window else None,
-            last=_first_line(report.text) if report is not None and not working else _last(history),
+            last=_first_line(report.text) if report is not None and row.state != "idle" else _last(history),
         )
 
     def _waiting(self, depths: Mapping[AgentId, int]) -> Iterator[BoardRow]:

@@ -17,15 +17,18 @@ from forkcli.commands.cost import cost_rows
 from forkcli.commands.tree import session_tree
 from forkcli.core.budget import share
 from forkcli.core.decide import is_unfinished
-from forkcli.core.entries import Access, AccessChange, ModelChange, Usage
+from forkcli.core.entries import Access, AccessChange, ModelChange
+from forkcli.core.ids import MAIN
 from forkcli.core.reports import files_of
 from forkcli.core.rewinding import standing
-from forkcli.core.views import TreeView
+from forkcli.core.views import CostRow, CostView, TreeView
 from forkcli.errors import ForkError, Kind
 from forkcli.models.catalog import DEFAULT_MODEL, EFFORTS, MODELS, full_name
 from forkcli.store.agent_files import TRANSCRIPT
 from forkcli.store.files import read_private
 from forkcli.ui import tables
+from forkcli.ui.figures import price, tokens
+from forkcli.ui.figures import share as share_of
 from forkcli.ui.ports import Choice, Diff, Lines, Pager, Past, Quit, Shown, Slash, Table
 from forkcli.workspace.git import diff
 
@@ -69,7 +72,7 @@ async def _model(driver: ReplDriver, rest: str) -> Shown:
     settings = driver.around.settings
     now = driver.history.model or full_name(settings.model or DEFAULT_MODEL)
     if not rest:
-        items = tuple((name, name, f"{facts.window // 1000:,}k context") for name, facts in MODELS.items())
+        items = tuple((name, name, f"{tokens(facts.window)} context") for name, facts in MODELS.items())
         return Choice("Model", items, now)
     name = full_name(rest)
     doubt = await driver.around.model.doubt(name)
@@ -132,22 +135,27 @@ async def _context(driver: ReplDriver, _rest: str) -> Shown:
 
 
 async def _cost(driver: ReplDriver, _rest: str) -> Shown:
-    view = cost_rows(driver.history)
-    rows = tuple(_cost_cells(row.model, row.steps, row.usage, row.cost_usd) for row in view.rows)
+    histories = LiveBoard(driver.session, driver.window).histories() if driver.session else {}
+    view = cost_rows(histories.values())
+    if not view.rows:
+        return Lines("No model was called yet.")
+    rows = [_cost_cells(row.model, row) for row in view.rows]
     if len(rows) > 1:
-        rows = (*rows, _cost_cells("all", view.steps, view.usage, view.cost_usd))
-    headers = ("model", "steps", "input", "from cache", "to cache", "output", "US$")
-    return Table(headers, rows, "Cost") if rows else Lines("No model was called yet.")
+        rows.append(_cost_cells("all models", view))
+    agents = len(histories)
+    here = driver.history.agent.agent if driver.history.agent else MAIN
+    if agents > 1:
+        rows.append(_cost_cells(f"{here} alone", cost_rows([driver.history])))
+    unpriced = ", ".join(row.model for row in view.rows if row.cost_usd is None)
+    note = f" (no price is known here for {unpriced})" if unpriced else ""
+    of = f": {agents} agents" if agents > 1 else ""
+    return Table(("model", "steps", "in", "cached", "out", "cost"), tuple(rows), f"Cost of the session{of}{note}")
 
 
-def _cost_cells(model: str, steps: int, usage: Usage, cost: float | None) -> tuple[str, ...]:
-    tokens = (
-        usage.input_tokens,
-        usage.cache_read_input_tokens,
-        usage.cache_creation_input_tokens,
-        usage.output_tokens,
-    )
-    return (model, f"{steps}", *(f"{count:,}" for count in tokens), "unknown" if cost is None else f"{cost:.4f}")
+def _cost_cells(what: str, row: CostRow | CostView) -> tuple[str, ...]:
+    usage = row.usage
+    cached = share_of(usage.cache_share)
+    return (what, f"{row.steps}", tokens(usage.prompt_tokens), cached, tokens(usage.output_tokens), price(row.cost_usd))
 
 
 async def _history(driver: ReplDriver, _rest: str) -> Shown:
@@ -295,7 +303,8 @@ async def _agents(driver: ReplDriver, _rest: str) -> Shown:
 
 
 async def _tree(driver: ReplDriver, _rest: str) -> Shown:
-    return Lines(tables.tree(agents_of(driver), None).rstrip())
+    states = {row.agent: row.state for row in LiveBoard(session_of(driver), driver.window).view().rows}
+    return Lines(tables.tree(agents_of(driver), None, states).rstrip())
 
 
 def agents_of(driver: ReplDriver) -> TreeView:
@@ -325,7 +334,7 @@ TABLE: tuple[tuple[str, str, str, Handler], ...] = (
     ("report", "[N [TEXT]]", "go back to N and hand what was learnt to the past self", slashes_back.report),
     ("compact", "[FOCUS]", "go back to the first prompt with a report of all since", slashes_back.compact),
     ("context", "", "what fills the context", _context),
-    ("cost", "", "tokens and dollars so far", _cost),
+    ("cost", "", "tokens and dollars so far, of all agents", _cost),
     ("history", "", "everything that happened, in a pager", _history),
     ("diff", "[AGENT]", "what differs from the last commit, or what a fork changed", _diff),
     ("continue", "", "finish a turn that was stopped or failed", _continue),

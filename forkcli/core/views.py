@@ -207,7 +207,7 @@ class CostRow:
 
 @dataclass(frozen=True, slots=True)
 class CostView:
-    """What a history cost, by model, and in all."""
+    """What agents cost, by model, and in all."""
 
     rows: tuple[CostRow, ...]
     steps: int
@@ -233,11 +233,6 @@ def state_of(history: History, *, held: bool) -> State:
 def answers_of(history: History) -> list[Assistant]:
     """All answers of a history, oldest first."""
     return [entry.body for entry in history.entries if isinstance(entry.body, Assistant)]
-
-
-def paid_of(history: History) -> list[Paid]:
-    """All that cost something in a history, oldest first."""
-    return [entry.body for entry in history.entries if isinstance(entry.body, Paid)]
 
 
 def cost_of(paid: Iterable[Paid]) -> float | None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
-from forkcli.ui.figures import count, dollars, share
+from forkcli.ui.figures import count, dollars, price, share
 from forkcli.ui.fleetview import BoardRow, BoardView
 from forkcli.ui.look import ACCENT, BAD, FAINT, GOOD, STRONG, USER, WARN, Look
 from forkcli.ui.panel import clipped, window
@@ -92,7 +92,8 @@ def _foot(row: BoardRow, seen: Seen, width: int, look: Look) -> list[Text]:
 
 def _columns(rows: Sequence[BoardRow], spin: str, look: Look) -> list[_Column]:
     signs = {"running": spin, "done": look.good, "failed": look.bad, "stopped": look.stop, "limit": look.stop}
-    return [
+    priced = any(row.cost_usd for row in rows)
+    columns = [
         _Column("agent", [_name(row) for row in rows], 0),
         _Column(
             "state",
@@ -103,10 +104,11 @@ def _columns(rows: Sequence[BoardRow], spin: str, look: Look) -> list[_Column]:
             1,
         ),
         _Column("steps", [(_steps(row), "") for row in rows], 2, right=True),
-        _Column("US$", [(dollars(row.cost_usd) if row.cost_usd else "", "") for row in rows], 3, right=True),
+        _Column("cost", [(price(row.cost_usd) if row.steps else "", "") for row in rows], 3, right=True),
         _Column("cached", [_cached(row) if row.kind != "main" else ("", "") for row in rows], 4, right=True),
         _Column("context", [(_share(row.context_share), "") for row in rows], 5, right=True),
     ]
+    return columns if priced else [column for column in columns if column.head != "cost"]
 
 
 def _name(row: BoardRow) -> tuple[str, str]:

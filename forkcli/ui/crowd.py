@@ -104,12 +104,13 @@ class Crowd:
         member = self._members.get(agent)
         return f"{member.doing}{self._look.sep}{seconds(self._clock() - member.since)}" if member else ""
 
-    def lines(self, spin: str) -> list[Text]:
-        """A line for each at work, the oldest first; beyond twelve only their number."""
+    def lines(self, spin: str, room: int) -> list[Text]:
+        """A line for each at work, the oldest first, in at most `room` lines, or two; of the rest only the number."""
         members = list(self._members.items())
-        lines = [self._line(agent, member, spin) for agent, member in members[:MOST]]
-        if len(members) > MOST:
-            lines.append(Text(f"  {self._look.more} {count(len(members) - MOST, 'more agent')} at work", FAINT))
+        most = min(MOST, max(1, room if len(members) <= room else room - 1))
+        lines = [self._line(agent, member, spin) for agent, member in members[:most]]
+        if len(members) > most:
+            lines.append(Text(f"  {self._look.more} {count(len(members) - most, 'more agent')} at work", FAINT))
         return lines
 
     def _line(self, agent: str, member: Member, spin: str) -> Text:

@@ -80,10 +80,10 @@ def reported(report: e.Report, look: Look) -> Item:
     """A report: how the fork ended, what it took, and the first lines of what it says."""
     good = report.status == "done"
     facts = [report.status, count(report.steps, "step")]
+    if report.cost_usd:
+        facts.append(dollars(report.cost_usd))
     if report.first_cache_share is not None:
         facts.append(f"{share(report.first_cache_share)} cached at first")
-    if report.cost_usd is not None:
-        facts.append(dollars(report.cost_usd))
     sign = Text(f"{look.good if good else look.bad} ", GOOD if good else BAD)
     head = Text.assemble((one_line(report.agent, 12), STRONG), (f" {look.sep.join(facts)}", FAINT if good else BAD))
     lines = [line for line in sanitize(report.text).split("\n") if line.strip()]

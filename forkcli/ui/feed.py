@@ -18,7 +18,7 @@ from forkcli.ui.blocks import BlockSplitter, MarkdownBlock
 from forkcli.ui.calls import finished, running, title
 from forkcli.ui.entries import failure_text, item_of, warned
 from forkcli.ui.family import awaited
-from forkcli.ui.figures import count, dollars, seconds, share, tokens
+from forkcli.ui.figures import count, dollars, seconds, traffic
 from forkcli.ui.item import Item
 from forkcli.ui.look import FAINT, WARN, Look
 from forkcli.ui.sanitize import command_lines, one_line, sanitize
@@ -270,8 +270,7 @@ class Feed:
     def _sums(self, of: _Sum, parts: list[str]) -> str:
         usage = of.usage
         if usage.prompt_tokens:
-            cached = f", {share(usage.cache_share)} cached" if usage.cache_read_input_tokens else ""
-            parts.append(f"{tokens(usage.prompt_tokens)} in{cached}, {tokens(usage.output_tokens)} out")
+            parts.append(traffic(usage))
         if of.cost is not None:
             parts.append(dollars(of.cost))
         return self._look.sep.join(parts)

@@ -2,6 +2,10 @@
 
 from datetime import datetime
 
+from forkcli.core.entries import Usage
+
+UNKNOWN = "-"  # in a table, where no price is known; in a sentence nothing is said then
+
 
 def seconds(value: float) -> str:
     """A duration: `3 ms`, `1.2 s`, `48 s`, `3 min 05 s`, `2 h 10 min`."""
@@ -31,6 +35,17 @@ def dollars(value: float) -> str:
     if 0 < value < 0.0005:
         return "<$0.001"
     return f"${value:.3f}" if 0 < value < 0.0995 else f"${value:.2f}"
+
+
+def price(value: float | None) -> str:
+    """A price in a table."""
+    return UNKNOWN if value is None else dollars(value)
+
+
+def traffic(usage: Usage) -> str:
+    """Tokens that went in and out: `6.7k in, 95% cached, 129 out`."""
+    cached = f", {share(usage.cache_share)} cached" if usage.cache_read_input_tokens else ""
+    return f"{tokens(usage.prompt_tokens)} in{cached}, {tokens(usage.output_tokens)} out"
 
 
 def share(value: float) -> str:

@@ -81,7 +81,7 @@ class Progress:
         """How the turn ended, and where it can be gone on with."""
         if end.status != "done":
             self._say(f"{end.status}: {end.sentence}" if end.sentence else end.status, width=SENTENCE)
-        cost = [] if tally.cost_usd is None else [figures.dollars(tally.cost_usd)]
+        cost = [] if not tally.cost_usd else [figures.dollars(tally.cost_usd)]
         where = [f"session {session}"] if session else []
         self._say(", ".join([figures.count(tally.steps, "step"), figures.seconds(seconds), *cost, *where]))
 

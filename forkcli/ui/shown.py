@@ -4,8 +4,8 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from forkcli.ui.diff import diff_lines
-from forkcli.ui.figures import count, seconds
-from forkcli.ui.fold import fold
+from forkcli.ui.figures import UNKNOWN, count, seconds
+from forkcli.ui.fold import fold, hang
 from forkcli.ui.item import Item
 from forkcli.ui.look import BAD, FAINT, GOOD, STRONG, Look
 from forkcli.ui.markdown import markdown
@@ -20,7 +20,7 @@ def item_of_shown(shown: Shown, look: Look) -> Item | None:
     """How a result is printed; None for one that is not printed."""
     match shown:
         case Lines(text=text):
-            return Item(Text(sanitize(text.strip("\n")).replace("\t", "    ")))
+            return Item(Group(*map(_hanging, sanitize(text.strip("\n")).replace("\t", "    ").split("\n"))))
         case MarkdownText(text=text):
             return Item(markdown(text))
         case Diff(text=text):
@@ -31,6 +31,12 @@ def item_of_shown(shown: Shown, look: Look) -> Item | None:
             return None
 
 
+def _hanging(line: str) -> RenderableType:
+    """A line; where it is too long, the further rows stand below its beginning."""
+    words = line.lstrip(" ")
+    return hang(" " * (len(line) - len(words)), words)
+
+
 def _table(table: Table) -> RenderableType:
     from rich.table import Table as RichTable
 
@@ -38,14 +44,14 @@ def _table(table: Table) -> RenderableType:
     grid = RichTable(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style=FAINT, show_header=any(table.headers))
     for header, cells in zip(table.headers, columns, strict=False):
         number = bool(cells) and all(_is_number(cell) for cell in cells if cell)
-        grid.add_column(Text(one_line(header)), justify="right" if number else "left", overflow="fold")
+        grid.add_column(Text(one_line(header)), justify="right" if number else "left", overflow="fold", no_wrap=number)
     for row in table.rows:
         grid.add_row(*(Text(sanitize(cell)) for cell in row))
     return Group(Text(one_line(table.title), STRONG), grid) if table.title else grid
 
 
 def _is_number(cell: str) -> bool:
-    return cell.strip("$%<~ kM").replace(",", "").replace(".", "", 1).isdigit()
+    return cell == UNKNOWN or cell.strip("$%<~ kM").replace(",", "").replace(".", "", 1).isdigit()
 
 
 def shell_item(command: str, end: ShellEnd, look: Look) -> Item:

@@ -126,10 +126,12 @@ class Stage:
             heard = self._feed(self._overheard)
             rows = [*rows, *(self._streamed(heard.streaming, width) if heard.streaming else [])]
             under += heard.live(spin, asking=self.asking)
-        under += [] if self.boarding else self._crowd.lines(spin)
+        crowd_at = len(under)
         if self.errand is not None and not self.asking:
             under += self.errand.lines(self._clock(), self._look, spin)
         under += self.pending.lines(self._look, running=feed.busy or self.errand is not None)
+        if not self.boarding:  # last, since what the agent on screen does must be seen whoever else is at work
+            under[crowd_at:crowd_at] = self._crowd.lines(spin, height - len(under) - 1)
         lower = [*thoughts, *(line for text in under for line in self._row(text, width))]
         if rows and lower:
             rows = [*rows, []]

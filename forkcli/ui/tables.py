@@ -5,7 +5,7 @@ the words that must stay whole (ids, paths) allow.
 """
 
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TextIO
 
@@ -19,7 +19,7 @@ from forkcli.core.views import (
     SessionRow,
     TreeView,
 )
-from forkcli.ui.figures import count, dollars, share, tokens
+from forkcli.ui.figures import count, dollars, price, share, tokens, traffic
 from forkcli.ui.jsontext import json_text
 from forkcli.ui.sanitize import one_line, sanitize
 
@@ -43,19 +43,21 @@ def sessions(rows: Sequence[SessionRow], width: int | None) -> str:
     narrow = width is not None and width < NARROW
     lines = [["SESSION", "STATE", "UPDATED", "TITLE"] if narrow else ["SESSION", "STATE", "COST", "UPDATED", "TITLE"]]
     for row in rows:
-        cost = [] if narrow else [_cost(row.cost_usd)]
+        cost = [] if narrow else [price(row.cost_usd)]
         lines.append([row.session, row.state, *cost, local(row.updated), row.title or "-"])
     return _table(lines, width)
 
 
-def tree(view: TreeView, width: int | None) -> str:
-    """`fork tree`: children below their parent, set off by two columns a level."""
+def tree(view: TreeView, width: int | None, states: Mapping[str, str] | None = None) -> str:
+    """`fork tree`: children below their parent, set off by two columns a level.
+
+    `states` are those of agents of which more is known than their files say.
+    """
     out = [f"session {view.session}\n"]
     for row, depth in _nested(view.agents):
         indent = "  " * depth
         kind = [row.kind] if row.kind == "abandoned" else []  # of the others the id says it
-        facts = [row.agent, *kind, row.state, count(row.steps, "step"), _tokens(row)]
-        facts += [] if row.cost_usd is None else [dollars(row.cost_usd)]
+        facts = [row.agent, *kind, (states or {}).get(row.agent, row.state), *_spent(row)]
         if row.parent and row.first_cache_share is not None:
             facts.append(f"{share(row.first_cache_share)} cached at first")
         out.append(_fit(indent + GAP.join(facts), width) + "\n")
@@ -69,16 +71,15 @@ def tree(view: TreeView, width: int | None) -> str:
 def agent(view: AgentView, width: int | None) -> str:
     """`fork show`."""
     row = view.row
-    cached = "" if row.first_cache_share is None else f", first request {share(row.first_cache_share)} from the cache"
-    cost = "cost unknown" if row.cost_usd is None else dollars(row.cost_usd)
+    cached = [] if row.first_cache_share is None else [f"{share(row.first_cache_share)} cached at first"]
     effort = f", effort {view.effort}" if view.effort else ""
     facts = {
         "session": view.session,
-        "agent": f"{row.agent} ({row.kind})",
+        "agent": f"{row.agent}{_relation(row)}",
         "state": row.state,
         "model": f"{view.model}{effort}",
         "access": f"{view.access}, network {'on' if view.net else 'off'}",
-        "steps": f"{row.steps}, {_tokens(row)}, {cost}{cached}",
+        "spent": ", ".join([*_spent(row), *cached]),
         "context": f"about {tokens(view.context_tokens)} tokens",
         "changed": ", ".join(row.files.changed),
         "files": view.folder,
@@ -171,12 +172,28 @@ def size(number: float) -> str:
     return f"{number:.1f} {_UNITS[-1]}"
 
 
-def _cost(cost: float | None) -> str:
-    return "-" if cost is None else dollars(cost)
+def _spent(row: AgentRow) -> list[str]:
+    """What an agent took, in the words of a turn's end; of one that did nothing yet only that."""
+    facts = [count(row.steps, "step")]
+    if row.usage.prompt_tokens:
+        facts.append(traffic(row.usage))
+    if row.cost_usd:
+        facts.append(dollars(row.cost_usd))
+    return facts
 
 
-def _tokens(row: AgentRow) -> str:
-    return f"{tokens(row.usage.prompt_tokens)} in, {tokens(row.usage.output_tokens)} out"
+def _relation(row: AgentRow) -> str:
+    """What it is to the one above it."""
+    above = row.parent or "?"
+    match row.kind:
+        case "main":
+            return ""
+        case "fork":
+            return f", a fork of {above} at entry {row.at}"
+        case "spawn":
+            return f", spawned by {above}"
+        case "abandoned":
+            return f", what {above} was before it went back"
 
 
 def _nested(rows: Iterable[AgentRow]) -> list[tuple[AgentRow, int]]:

@@ -48,7 +48,7 @@ def test_forks_are_seen_waiting_working_and_done_with_what_they_cost(project: Pa
         free.set()
         assert (await turn).status == "done"
         seen = rows(board)
-        assert (seen["main"].state, seen["main"].last) == ("done", "So.")
+        assert (seen["main"].state, seen["main"].last) == ("idle", "So.")
         assert (seen["f2"].state, seen["f2"].last) == ("done", "f2 found it.")
         assert seen["f1"].steps == 2
         await home.close()
@@ -80,7 +80,7 @@ def test_an_agent_that_only_waits_for_forks_in_the_background_is_not_said_to_wor
         assert rows(board)["f2"].state == "running"
         free.set()
         await turn
-        assert rows(board)["main"].state == "done"
+        assert rows(board)["main"].state == "idle"
         await home.close()
 
     with den(project, script) as home:
@@ -94,7 +94,7 @@ def test_an_agent_whose_file_is_damaged_is_named_and_the_others_are_seen(project
         agents = home.folder / "agents"
         (agents / "f1/history.jsonl").write_text('{"seq":1}\n')
         assert [(row.agent, row.state) for row in LiveBoard(session, 0).view().rows] == [
-            ("main", "done"), ("f2", "done"), ("f1", "damaged"),
+            ("main", "idle"), ("f2", "done"), ("f1", "damaged"),
         ]  # fmt: skip
         await home.close()
 

@@ -115,6 +115,34 @@ async def test_a_person_who_was_there_all_along_is_not_said_to_have_come(project
         assert not any("From now on" in text for text in notices(driver))
 
 
+async def test_the_cost_is_that_of_all_agents_and_a_past_that_they_share_counts_once(project: Path) -> None:
+    async with driver_in(project, reply("hello"), reply("in the fork")) as driver:
+        run = {slash.name: slash.run for slash in slashes_for(driver)}
+        assert await run["cost"]("") == Lines("No model was called yet.")
+        await driver.turn("hi")
+        alone = await run["cost"]("")
+        assert isinstance(alone, Table)
+        assert [row[:2] for row in alone.rows] == [("claude-opus-5-5", "1")]
+        await run["fork"]("")
+        await driver.turn("on")
+        both = await run["cost"]("")
+        assert isinstance(both, Table)
+        assert both.title == "Cost of the session: 2 agents (no price is known here for claude-opus-5-5)"
+        assert [row[:2] for row in both.rows] == [("claude-opus-5-5", "2"), ("f1 alone", "1")]
+        assert {row[-1] for row in both.rows} == {"-"}
+
+
+async def test_the_tree_has_the_states_of_the_live_board(project: Path) -> None:
+    async with driver_in(project, reply("hello")) as driver:
+        run = {slash.name: slash.run for slash in slashes_for(driver)}
+        await driver.turn("hi")
+        await run["fork"]("")
+        tree = await run["tree"]("")
+        assert isinstance(tree, Lines)
+        assert "\nmain  idle  1 step" in tree.text
+        assert "\n  f1  idle  0 steps\n" in f"{tree.text}\n"
+
+
 def open_session(driver: ReplDriver) -> str:
     return driver.session.id if driver.session is not None else ""
 

@@ -178,7 +178,7 @@ async def test_what_it_costs_is_in_every_sum(project: Path, clock: Clock) -> Non
         history = home.history("main")
         (warmed,) = home.bodies("main", Warmed)
         answers = history.own_answers()
-        assert cost_rows(history).usage.cache_read_input_tokens == history.usage.cache_read_input_tokens
+        assert cost_rows([history]).usage.cache_read_input_tokens == history.usage.cache_read_input_tokens
         told = sum(answer.usage.cache_read_input_tokens for answer in answers)
         assert history.usage.cache_read_input_tokens == told + warmed.usage.cache_read_input_tokens
-        assert cost_rows(history).steps == len(answers)
+        assert cost_rows([history]).steps == len(answers)

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from forkcli.core.entries import Usage
+from forkcli.core.entries import AgentKind, Usage
 from forkcli.core.ids import AgentId, Seq, SessionId
 from forkcli.core.views import (
     AgentRow,
@@ -97,3 +97,29 @@ def test_a_stretch_that_was_left_behind_is_called_so() -> None:
         ["f1", "abandoned", "done"],
         ["f2", "done", "12"],
     ]
+
+
+def test_what_was_spent_is_said_in_the_words_of_a_turns_end_and_where_no_price_is_known_without_one() -> None:
+    unpriced = replace(agent("f1", "main"), cost_usd=None)
+    (line,) = [line for line in tables.tree(TreeView(ID, (unpriced,)), None).splitlines() if "steps" in line]
+    assert line == "f1  done  12 steps  51k in, 98% cached, 300 out  99% cached at first"
+    assert "  $0.42  " in tables.tree(TreeView(ID, (agent("f1", "main"),)), None)
+
+
+def test_of_an_agent_that_has_done_nothing_no_figures_are_given() -> None:
+    fresh = replace(agent("f1", "main"), steps=0, usage=Usage(), cost_usd=0.0, first_cache_share=None)
+    assert tables.tree(TreeView(ID, (fresh,)), None).splitlines()[1] == "f1  done  0 steps"
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        ("main", "agent    f1\n"),
+        ("fork", "agent    f1, a fork of main at entry 4\n"),
+        ("spawn", "agent    f1, spawned by main\n"),
+        ("abandoned", "agent    f1, what main was before it went back\n"),
+    ],
+)
+def test_an_agent_is_introduced_by_what_it_is_to_the_one_above_it(kind: AgentKind, said: str) -> None:
+    row = replace(agent("f1", "main"), kind=kind)
+    assert said in tables.agent(AgentView(ID, row, "opus", None, "write", False, 100, "/x", "", ""), None)

@@ -189,10 +189,10 @@ def test_an_empty_context_is_filled_by_nothing() -> None:
 def test_costs_are_summed_by_model_and_unknown_ones_stay_unknown() -> None:
     other = e.Assistant(({"type": "text", "text": "x"},), "end_turn", e.Usage(1), "local")
     bodies = [*finished(), prompt("more"), checkpoint(), other]
-    view = cost_rows(History.of(e.Entry(e.Seq(n), "", body) for n, body in enumerate(bodies, 1)))
+    view = cost_rows([History.of(e.Entry(e.Seq(n), "", body) for n, body in enumerate(bodies, 1))])
     assert [(row.model, row.steps, row.cost_usd) for row in view.rows] == [("opus", 2, 0.5), ("local", 1, None)]
     assert (view.steps, view.usage.input_tokens, view.cost_usd) == (3, 21, 0.5)
-    assert cost_rows(History()).rows == ()
+    assert cost_rows([History()]).rows == ()
 
 
 def test_results_of_unknown_calls_do_not_break_the_view() -> None:

@@ -47,7 +47,7 @@ def test_each_agent_has_a_line_below_its_parent_with_state_steps_cost_cache_and_
 
 @pytest.mark.parametrize(
     ("width", "there", "left_out"),
-    [(100, "context", ""), (60, "US$", "cached"), (44, "state", "steps"), (24, "agent", "state")],
+    [(100, "context", ""), (60, "cost", "cached"), (44, "state", "steps"), (24, "agent", "state")],
 )
 def test_columns_are_left_out_where_there_is_no_room_but_never_what_it_does(
     width: int, there: str, left_out: str
@@ -57,6 +57,13 @@ def test_columns_are_left_out_where_there_is_no_room_but_never_what_it_does(
     assert not left_out or left_out not in lines[1]
     assert max(map(len, lines)) <= width
     assert "loo" in lines[3]
+
+
+def test_where_no_price_is_known_there_is_no_column_for_it() -> None:
+    priced = BoardView((BoardRow("main", "idle", "go", steps=1), BoardRow("f1", "idle", "go", steps=1, cost_usd=0.1)))
+    assert [line.split().count("-") for line in board(priced)[2:4]] == [1, 0]
+    unpriced = BoardView((BoardRow("main", "idle", "go", steps=1),))
+    assert "cost" not in board(unpriced)[1]
 
 
 def test_many_agents_scroll_around_the_chosen_one() -> None:

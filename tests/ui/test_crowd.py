@@ -163,3 +163,16 @@ def test_the_agent_that_the_screen_moves_to_leaves_the_board() -> None:
     watched.stage.past([], F1)
     assert not [line for line in watched.live() if line.startswith("* f1")]
     assert MAIN == "main"
+
+
+def test_what_the_agent_on_screen_does_is_seen_however_many_others_work_and_however_low_the_terminal_is() -> None:
+    watched = Watched()
+    watched.on(ev.StepStarted(MAIN, 1))
+    for n in range(1, 31):
+        watched.on(ev.StepStarted(AgentId(f"f{n}"), 1))
+    for height in range(3, 16):
+        lines = watched.live(height=height)
+        assert len(lines) <= height
+        assert "esc stops" in lines[0]
+        assert lines[1].startswith("* f1")
+        assert "more agents at work" in lines[-1]

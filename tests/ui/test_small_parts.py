@@ -316,6 +316,12 @@ def test_results_of_slash_commands_are_laid_out() -> None:
     assert rows(laid_out(table)) == ["Cost", "model   tokens", "opus    21,000", "haiku␛     900"]
     assert rows(laid_out(Table(("a", "b"), ()))) == ["a  b"]
     assert rows(laid_out(Lines("a\x07\n[b]"))) == ["a␇", "[b]"]
+    assert rows(laid_out(Lines("f1\n  task one two three")), 12) == ["f1", "  task one", "  two three"]
+    assert rows(laid_out(Table(("what", "cost"), (("one", "-"), ("two", "$0.10"))))) == [
+        "what   cost",
+        "one       -",
+        "two   $0.10",
+    ]
     assert rows(laid_out(Diff(""))) == ["no changes"]
 
 
