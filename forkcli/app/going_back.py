@@ -16,6 +16,7 @@ from forkcli.core.entries import Snapshot
 from forkcli.core.events import Warned
 from forkcli.core.file_plan import FilesPlan, OnEdit, PathChange, Restored, Unrestored, in_the_way
 from forkcli.core.ids import Seq
+from forkcli.core.outside import ran_outside
 from forkcli.core.timeline import Mark, Timeline, told_changes
 from forkcli.engine.agent import Agent
 from forkcli.engine.rig import Rig
@@ -25,7 +26,7 @@ from forkcli.workspace.merge import Conflict
 from forkcli.workspace.restore import Applied, apply
 from forkcli.workspace.snapshots import Change, Snapshots
 
-NAMED = 20  # ignored paths that are named one by one
+NAMED = 20  # ignored paths, or commands, that are named one by one
 TRIES = 3  # how often files are looked at again that change while they are being replaced
 UNKNOWN = "no snapshot of the files is known there"
 
@@ -53,7 +54,8 @@ class GoingBack:
         if now is None:
             return FilesPlan(unknown=UNKNOWN)
         changes = tuple(_told(change, now.yours) for change in now.changes)
-        beyond = (*dict.fromkeys((*now.mark.excluded, *now.taken.excluded)), *await self._beyond(agent, rig))
+        excluded = dict.fromkeys((*now.mark.excluded, *now.taken.excluded))
+        beyond = (*_outside(agent, to), *excluded, *await self._beyond(agent, rig))
         return FilesPlan(changes, beyond, jobs=now.jobs)
 
     async def changed_since(self, agent: Agent, rig: Rig, to: Seq) -> tuple[str, ...]:
@@ -196,3 +198,12 @@ def _unrestored(conflict: Conflict) -> Unrestored:
 
 def _head(agent: Agent) -> Seq:
     return agent.history.entries[-1].seq
+
+
+def _outside(agent: Agent, to: Seq) -> list[str]:
+    """What is said of commands that ran outside of the sandbox since."""
+    commands = ran_outside(agent.history.entries, to)
+    told = [f"`{command}`: ran outside of the sandbox, what it did elsewhere stays" for command in commands[:NAMED]]
+    if len(commands) > NAMED:
+        told.append(f"what {len(commands) - NAMED} more commands did that ran outside of the sandbox")
+    return told
