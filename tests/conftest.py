@@ -6,6 +6,7 @@ a test that needs a key, a configuration or a home directory makes its own insid
 
 import itertools
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -68,8 +69,13 @@ def _guard(event: str, args: tuple[Any, ...]) -> None:
 
 
 def pytest_configure() -> None:
-    """Audit hooks cannot be removed, so there is one for the whole run."""
+    """Audit hooks cannot be removed, so there is one for the whole run.
+
+    A run in the background of a script ignores signals, which what it starts would inherit, and fork would keep to.
+    """
     sys.addaudithook(_guard)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def pytest_sessionfinish() -> None:

@@ -1,9 +1,11 @@
-"""A program for tests: opens a session and restores the files of its first checkpoint.
+"""A program for tests: opens a session, restores the files of its first checkpoint, and is killed on the way.
 
-Usage: restore_process.py PROJECT SESSION
+Usage: restore_process.py PROJECT SESSION PATH; it is killed when the file of that path in the project is back.
 """
 
 import asyncio
+import os
+import signal
 import sys
 from pathlib import Path
 
@@ -24,6 +26,22 @@ def first_checkpoint(session: Session) -> Seq:
     return next(entry.seq for entry in session.agent.history.entries if isinstance(entry.body, Checkpoint))
 
 
+def die_with(path: Path) -> None:
+    """Kill this process with SIGKILL at the first thing that it does after the file has changed."""
+    before, looking = path.read_bytes(), False
+
+    def audit(_event: str, _args: tuple[object, ...]) -> None:
+        nonlocal looking
+        if looking:
+            return
+        looking = True
+        if path.read_bytes() != before:
+            os.kill(os.getpid(), signal.SIGKILL)
+        looking = False
+
+    sys.addaudithook(audit)
+
+
 async def main(project: Path, session: str) -> None:
     settings = Settings(cwd=project, project=project, base_url="http://127.0.0.1:9")
     model, workspace = AnthropicModel(api_key="test", base_url="http://127.0.0.1:9"), open_workspace(project)
@@ -34,4 +52,5 @@ async def main(project: Path, session: str) -> None:
 
 
 if __name__ == "__main__":
+    die_with(Path(sys.argv[1], sys.argv[3]))
     asyncio.run(main(Path(sys.argv[1]), sys.argv[2]))

@@ -21,7 +21,7 @@ async def test_calls_that_only_read_run_at_the_same_time(tmp_path: Path) -> None
     meeting = asyncio.Barrier(3)
 
     async def meet(_args: Json, _env: ToolEnv) -> str:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             await meeting.wait()
         return "met"
 
@@ -157,7 +157,8 @@ async def test_of_readers_that_are_stopped_each_is_answered_once(tmp_path: Path)
             await asyncio.sleep(0.01)
             return "quick"
         if args["n"] == 1:
-            await asyncio.sleep(0.05)
+            while "c0" not in bench.results():
+                await asyncio.sleep(0.01)
             bench.agent.halt(Stop("user"))
         await asyncio.sleep(60)
         return "never"

@@ -100,10 +100,10 @@ async def test_a_stall_sends_nothing_and_then_goes_on() -> None:
 
 async def test_a_client_that_gives_up_on_a_stall_is_dropped() -> None:
     with ScriptedServer([Reply(HELLO, fault=Fault("stall", seconds=60))]) as server:
-        async with sdk(server, timeout=0.3) as client:
+        async with sdk(server, timeout=1.0) as client:
             with pytest.raises(httpx2.ReadTimeout):
                 await events(client, ask())
-        server.wait_until(lambda requests: requests[0].ended == "dropped", 5)
+        server.wait_until(lambda requests: requests[0].ended == "dropped", 30)
 
 
 async def test_a_slow_answer_waits_before_each_event() -> None:
@@ -141,13 +141,13 @@ def test_a_server_may_not_know_a_field_at_all() -> None:
 
 
 async def test_refused_connections_come_back() -> None:
-    with ScriptedServer([Reply(HELLO, fault=Fault("refuse", seconds=0.4))]) as server:
+    with ScriptedServer([Reply(HELLO, fault=Fault("refuse", seconds=1.5))]) as server:
         assert isinstance(await outcome(server), anthropic.APIConnectionError)
         await asyncio.sleep(0.05)
         with pytest.raises(ConnectionRefusedError):
             connect(server)
-        await asyncio.sleep(0.6)
-        assert isinstance(await outcome(server), list)
+        while not isinstance(await outcome(server), list):
+            await asyncio.sleep(0.05)
 
 
 def test_connections_can_be_refused_for_as_long_as_a_test_wants() -> None:

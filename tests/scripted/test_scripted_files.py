@@ -147,7 +147,7 @@ def manual(folder: Path, **options: object) -> Iterator[Server]:
 
 
 async def appears(path: Path) -> str:
-    end = time.monotonic() + 5
+    end = time.monotonic() + 30
     while not path.exists() or not path.read_text():
         assert time.monotonic() < end, f"{path.name} did not appear"
         await asyncio.sleep(0.02)

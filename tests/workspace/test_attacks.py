@@ -317,15 +317,14 @@ def test_root_s_power_over_the_kernel_is_gone(place: Place) -> None:
 
 
 def test_hundreds_of_processes_end_with_the_command_s_time(
-    place: Place, survivors_of: Callable[[str], list[int]]
+    place: Place, survivors_of: Callable[[str], list[int]], nap: str
 ) -> None:
     # a real fork bomb is for a user whom the kernel's limit binds; root it does not
-    bomb = (
-        "ulimit -u 150; f() { f | f & }; f" if place.user == "ordinary" else "for i in {1..150}; do sleep 41.5 & done"
-    )
-    said = place.run({"script": f"{bomb}; sleep 41.5", "timeout_s": 1.5})
+    crowd = f"for i in {{1..150}}; do sleep {nap} & done"
+    bomb = "ulimit -u 150; f() { f | f & }; f" if place.user == "ordinary" else crowd
+    said = place.run({"script": f"{bomb}; sleep {nap}", "timeout_s": 1.5})
     assert said[0]["timed_out"]
-    assert survivors_of("sleep\x0041.5") == []
+    assert survivors_of(f"sleep\0{nap}") == []
     assert place.say("echo fine") == "fine\n"
 
 

@@ -20,7 +20,7 @@ ASK = f"exec 3<>/dev/tcp/127.0.0.1/{PORT} && printf 'GET /README.md HTTP/1.0\\r\
 
 
 async def _answer(sh: Run) -> str:
-    for _ in range(100):
+    for _ in range(300):
         end = await sh(ASK)
         if end.exit_code == 0:
             return end.head
@@ -71,7 +71,7 @@ async def test_a_holder_that_was_killed_is_replaced(needs_sandbox: None, workspa
 
 @pytest.mark.parametrize("way", ["kill", "exit"])
 async def test_nothing_outlives_fork_however_it_ends(
-    needs_sandbox: None, project: Path, survivors_of: Callable[[str], list[int]], way: str
+    needs_sandbox: None, project: Path, survivors_of: Callable[[str], list[int]], way: str, nap: str
 ) -> None:
     code = f"""
 import asyncio, os, signal, sys
@@ -80,7 +80,7 @@ from forkcli.engine.ports import Command
 from forkcli.workspace.base import open_workspace
 async def main():
     workspace = open_workspace(Path({str(project)!r}))
-    for script in ("sleep 51.5", "(setsid sleep 51.5 &); sleep 51.5"):
+    for script in ("sleep {nap}", "(setsid sleep {nap} &); sleep {nap}"):
         await workspace.start(Command(script, {str(project)!r}))
     await asyncio.sleep(0.5)
     print(workspace._containment._holder.pid, flush=True)
@@ -91,8 +91,8 @@ asyncio.run(main())
 """
     done = await asyncio.to_thread(subprocess.run, [sys.executable, "-c", code], capture_output=True, check=False)
     holder = int(done.stdout)
-    for _ in range(100):
-        if not survivors_of("sleep\x0051.5") and not Path(f"/proc/{holder}").exists():
+    for _ in range(1000):
+        if not survivors_of(f"sleep\0{nap}") and not Path(f"/proc/{holder}").exists():
             return
         await asyncio.sleep(0.02)
-    pytest.fail(f"alive: {survivors_of('51.5')}, holder {Path(f'/proc/{holder}').exists()}")
+    pytest.fail(f"alive: {survivors_of(nap)}, holder {Path(f'/proc/{holder}').exists()}")

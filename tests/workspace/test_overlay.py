@@ -171,22 +171,22 @@ async def test_a_holder_that_was_killed_is_replaced_and_the_files_are_the_same(p
     one.write("file", b"kept")
     assert one.holder_pid is not None
     os.kill(one.holder_pid, 9)
-    await asyncio.sleep(0.05)
+    os.waitid(os.P_PID, one.holder_pid, os.WEXITED | os.WNOWAIT)
     assert await said(one, "cat file; echo more > more") == "kept"
     assert one.read("more", 10) == b"more\n"
 
 
 async def test_closing_leaves_no_process_and_no_mount_and_removing_leaves_nothing(
-    project: Path, fork: Fork, survivors_of: Callable[[str], list[int]]
+    project: Path, fork: Fork, survivors_of: Callable[[str], list[int]], nap: str
 ) -> None:
     before = Path("/proc/self/mountinfo").read_bytes()
     one = fork("f1")
-    await one.start(Command("sleep 987.25", str(project)))
+    await one.start(Command(f"sleep {nap}", str(project)))
     holder = one.holder_pid
     await said(one, "mkdir -p a/b/c; touch a/b/c/d; chmod 000 a/b; rm -r src; mkdir src")
     await one.close()
     assert not Path(f"/proc/{holder}").exists()
-    assert survivors_of("987.25") == []
+    assert survivors_of(nap) == []
     assert Path("/proc/self/mountinfo").read_bytes() == before
     folder = place(project, "f1")
     assert folder.is_dir()
