@@ -53,7 +53,6 @@ async def test_two_questions_are_asked_one_after_the_other() -> None:
         here.type("a")
         assert await first == "always"
         await here.see("curl two")
-        await asyncio.sleep(0.2)
         here.type("y")
         await asyncio.sleep(0.6)
         assert not second.done()
