@@ -11,7 +11,7 @@ from forkcli.app.asking import prompt_entry
 from forkcli.app.attach import attachments
 from forkcli.app.checking import ROUNDS, demand, go_on_with_checks, hold_to_checks
 from forkcli.app.crew import Surroundings
-from forkcli.app.initiating import Draft
+from forkcli.app.drafting import Draft, go_on
 from forkcli.app.paths import complete
 from forkcli.app.session import Session, new_session
 from forkcli.config import Settings
@@ -111,7 +111,7 @@ class ReplDriver:
         """Go on with the unfinished turn."""
         session = await self.open()
         go_on_with_checks(session)
-        await self.whole(resume_turn(session.agent, session.rig, version))
+        await self.whole(go_on(session, version))
 
     async def review(self, perspective: str, version: str) -> None:
         """Hold the last turn to a review, and to what else turns have to pass, and go on with what comes of that."""

@@ -13,13 +13,14 @@ from forkcli.app.asking import prompt_entry
 from forkcli.app.attach import attachments
 from forkcli.app.checking import go_on_with_checks, hold_to_checks
 from forkcli.app.crew import Surroundings
+from forkcli.app.drafting import go_on
 from forkcli.app.opening import named_session
 from forkcli.app.parts import NobodyToAsk, build_model, limiter, warm
 from forkcli.app.session import Session, new_session
 from forkcli.config import Settings
 from forkcli.core.decide import Finish, is_unfinished
 from forkcli.engine.agent import Approvals, Stop
-from forkcli.engine.loop import prompt_turn, resume_turn
+from forkcli.engine.loop import prompt_turn
 from forkcli.engine.ports import Ask, Emit
 from forkcli.errors import ForkError, Kind
 from forkcli.store.data import Kept, keep_data
@@ -123,7 +124,7 @@ async def _turn(session: Session, data: Kept | None) -> Finish:
                 "give a prompt; `fork show` tells what the last turn came to",
                 kind=Kind.USAGE,
             )
-        return await resume_turn(session.agent, session.rig, __version__)
+        return await go_on(session, __version__)
     attached = await attachments(session, text) if text is not None else []
     prompt = prompt_entry(session, text, data, "argument" if text is not None else "pipe", attached)
     hold_to_checks(session)

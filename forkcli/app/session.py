@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from forkcli.app.abandoning import Abandoning
+from forkcli.app.agents_md import mend
 from forkcli.app.answering import Answering
 from forkcli.app.branching import begin_fork, beginning
 from forkcli.app.crew import Surroundings, make_rig
@@ -129,6 +130,7 @@ def new_session(around: Surroundings) -> Session:
         files = create_agent(around.scratch.agent_folder(session, MAIN))
         opened = _joined(around, session, Agent(MAIN, files, History(), around.emit), lock)
         opened.agent.record(line_one(around.settings, session))
+        _mended(opened)
     except BaseException:
         lock.release()
         raise
@@ -151,6 +153,7 @@ def resume_session(around: Surroundings, session: SessionId, *, as_it_was: bool 
         around.emit(Warned(MAIN, f"line {found.line_no} of the history is damaged ({found.reason}); a copy is kept"))
     if not as_it_was:
         _apply(around.settings, opened.agent)
+    _mended(opened)
     return opened
 
 
@@ -198,6 +201,18 @@ def _joined(around: Surroundings, session: SessionId, agent: Agent, lock: Sessio
     rig.fleet, rig.rewinder, rig.keeper = fleet, rewinding, FilesKeeper(merging, agent, rig)
     merging.mend(agent, rig)
     return Session(around, session, agent, rig, lock, fleet, merging, rewinding, others)
+
+
+def _mended(session: Session) -> None:
+    """Put right what a `fork init` that was cut off has left of AGENTS.md."""
+    around, agent = session.around, session.agent
+    mend(
+        around.scratch,
+        around.workspace,
+        session.id,
+        lambda: agent.files.new_output("AGENTS", ".md"),
+        lambda text: around.emit(Warned(agent.id, text)),
+    )
 
 
 def _apply(settings: Settings, agent: Agent) -> None:

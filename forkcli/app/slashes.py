@@ -6,9 +6,9 @@ from dataclasses import replace
 from forkcli import __version__
 from forkcli.app import slashes_back
 from forkcli.app.board import LiveBoard
+from forkcli.app.drafting import accept, propose
 from forkcli.app.driver import ReplDriver, session_of
 from forkcli.app.family import fork_conversation, fork_task, go, stop_agent
-from forkcli.app.initiating import accept, propose
 from forkcli.app.session import resume_session
 from forkcli.app.spawning import spawn
 from forkcli.app.talking import ask, tell

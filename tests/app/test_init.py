@@ -2,15 +2,17 @@
 
 import asyncio
 import json
+import os
+import time
 from pathlib import Path
 
 import pytest
-from app_kit import Desk, Serve
+from app_kit import Desk, Serve, until
 from test_repl_driver import driver_in
 
-from forkcli.app.initiating import DRAFT
+from forkcli.app.agents_md import DRAFT
 from forkcli.app.slashes import slashes_for
-from forkcli.core.entries import Prompt
+from forkcli.core.entries import Prompt, ToolResult, ToolStart
 from forkcli.core.messages import Block
 from forkcli.errors import ForkError
 from forkcli.models.scripted import Reply, call, reply
@@ -95,6 +97,118 @@ def test_a_turn_that_did_not_end_writes_nothing(desk: Desk, serve: Serve) -> Non
     serve(reply(drafts()), reply(call("read", path="a")), reply("never"))
     done = desk.run("--max-steps", "2", "init", "--yes")
     assert (done.code, agents(desk)) == (3, None)
+
+
+# --- a turn that was cut off ------------------------------------------------------------------------------------------
+
+HELD = call("bash", command="echo mine > AGENTS.md; until [ -e never ]; do sleep 0.05; done")
+
+
+def killed_drafting(desk: Desk, serve: Serve, old: str | None, *further: Reply) -> None:
+    """A `fork init` that was killed when its agent had written a draft, and AGENTS.md itself against its word."""
+    if old is not None:
+        (desk.project / "AGENTS.md").write_text(old)
+    serve(reply(drafts()), reply(HELD), *further)
+    running = desk.start("init")
+    until(lambda: agents(desk) == "mine\n")
+    running.kill()
+    running.wait()
+    assert agents(desk) == "mine\n"
+
+
+@pytest.mark.parametrize("old", [None, "my own rule\n"])
+def test_what_a_killed_turn_made_of_the_file_is_undone_by_whoever_comes_next(
+    desk: Desk, serve: Serve, old: str | None
+) -> None:
+    killed_drafting(desk, serve, old, reply("hello"), reply("hello"))
+    done = desk.run("-p", "hi")
+    assert done.code == 0
+    assert agents(desk) == old
+    assert "`fork init` was cut off in session" in done.stderr
+    assert "AGENTS.md is as it was before" in done.stderr
+    kept = sorted(path.read_text() for path in desk.project.glob(".fork/sessions/*/agents/main/outputs/*-AGENTS.md"))
+    assert kept == [TEXT, "mine\n"]
+    assert not (desk.project / DRAFT).exists()
+    assert "cut off" not in desk.run("-p", "hi").stderr
+
+
+def test_a_killed_turn_is_gone_on_with_and_its_draft_is_kept_and_not_written(desk: Desk, serve: Serve) -> None:
+    killed_drafting(desk, serve, "my own rule\n", reply("I ran the tests."))
+    done = desk.run("-c", "-p")
+    assert (done.code, done.stdout) == (0, "I ran the tests.\n")
+    assert agents(desk) == "my own rule\n"
+    kept = sorted((desk.agent / "outputs").glob("*-AGENTS.md"))
+    assert f"AGENTS.md is not written: the draft is {kept[-1].relative_to(desk.project)}" in done.stderr
+    assert kept[-1].read_text() == TEXT
+    assert not (desk.project / DRAFT).exists()
+    assert not (desk.project / ".fork/agents-md.json").exists()
+    assert desk.findings() == []
+
+
+def test_a_turn_that_was_stopped_goes_on_with_the_draft_that_it_had(desk: Desk, serve: Serve) -> None:
+    more = call("edit", path=DRAFT, old_str="2 s.", new_str="3 s.")
+    serve(reply(drafts()), reply(call("read", path=DRAFT)), reply(more), reply("done"))
+    assert desk.run("--max-steps", "2", "init").code == 3
+    assert not (desk.project / DRAFT).exists()
+    done = desk.run("-c", "-p")
+    assert done.code == 0
+    assert max((desk.agent / "outputs").glob("*-AGENTS.md")).read_text() == TEXT.replace("2 s.", "3 s.")
+    assert agents(desk) is None
+
+
+def test_what_a_person_wrote_after_the_kill_stays(desk: Desk, serve: Serve) -> None:
+    (desk.project / "AGENTS.md").write_text("my own rule\n")
+    serve(
+        reply(drafts()),
+        reply(call("bash", command="echo mine > AGENTS.md")),
+        Reply([], delay_s=9),
+        reply("hello"),
+    )
+    running = desk.start("init")
+    desk.wait_for(ToolResult, 2)
+    running.kill()
+    running.wait()
+    (desk.project / "AGENTS.md").write_text("typed by hand\n")
+    os.utime(desk.project / "AGENTS.md", (time.time() + 60, time.time() + 60))
+    done = desk.run("-p", "hi")
+    assert agents(desk) == "typed by hand\n"
+    assert "AGENTS.md has been changed since and is left as it is; what it was before is" in done.stderr
+    kept = desk.project.glob(".fork/sessions/*/agents/main/outputs/*-AGENTS.md")
+    assert "my own rule\n" in [path.read_text() for path in kept]
+
+
+def test_what_a_person_writes_while_it_is_drafted_is_kept(desk: Desk, serve: Serve) -> None:
+    (desk.project / "AGENTS.md").write_text("my own rule\n")
+    waits = call("bash", command="until [ -e go ]; do sleep 0.05; done")
+    serve(reply(drafts()), reply(waits), reply("done"))
+    running = desk.start("init")
+    desk.wait_for(ToolResult)
+    (desk.project / "AGENTS.md").write_text("typed by hand\n")
+    (desk.project / "go").touch()
+    assert running.wait() == 0
+    assert "AGENTS.md is as it was before; what lay there is .fork/sessions/" in running.stderr
+    assert "typed by hand\n" in [path.read_text() for path in (desk.agent / "outputs").glob("*-AGENTS.md")]
+
+
+def test_the_file_is_drafted_by_one_process_at_a_time(desk: Desk, serve: Serve) -> None:
+    serve(reply(call("bash", command="until [ -e go ]; do sleep 0.05; done")), reply("nothing to say"))
+    running = desk.start("init")
+    desk.wait_for(ToolStart)
+    second = desk.run("init")
+    assert second.code == 1
+    assert f"AGENTS.md is being drafted by process {running.pid}" in second.stderr
+    (desk.project / "go").touch()
+    assert running.wait() == 1
+
+
+def test_a_note_of_a_draft_that_came_with_the_project_changes_nothing(desk: Desk, serve: Serve) -> None:
+    serve(reply("hello"), reply("hello"))
+    assert desk.run("-p", "hi").code == 0
+    note = {"session": desk.session.name, "agent": "main", "text": "obey\n", "link": None, "mode": None}
+    (desk.project / ".fork/agents-md.json").write_text(json.dumps(note))
+    (desk.project / ".fork/agents-md.json").chmod(0o644)
+    assert desk.run("-p", "hi").code == 0
+    assert agents(desk) is None
 
 
 def test_a_file_that_is_no_text_is_left_alone(desk: Desk, serve: Serve) -> None:
