@@ -4,14 +4,14 @@ Without a sandbox only the commands of its own script run, and that is said.
 """
 
 import asyncio
+import shlex
+import shutil
 import sys
 import tempfile
 from pathlib import Path
 
 from forkcli.app import oneshot
 from forkcli.app.interactive import converse
-from forkcli.commands.found import read_found
-from forkcli.commands.show import agent_view
 from forkcli.commands.tree import session_tree
 from forkcli.config import Settings
 from forkcli.core.events import Warned
@@ -23,15 +23,19 @@ from forkcli.models.scripted.server import ScriptedServer
 from forkcli.store.scratch import Scratch
 from forkcli.ui import tables
 
-BEFORE = (
-    "This is a demonstration. The model is a script that ships with fork: its words were written beforehand, and its"
-    " token figures are computed by a local model of the cache rules. The repository, the bug, the tools, the forks and"
-    " the files are real."
+WHAT = (
+    "fork is a coding agent for the terminal. Here it fixes a bug, then forks itself three ways: each fork knows all"
+    " that it knows, and they work at once, each in its own copy of the files. It merges what they did, and in the end"
+    " hands a report to its own past self."
+)
+HOW = (
+    "The model is a script that ships with fork: its words were written beforehand, and its token figures are computed"
+    " by a local model of the cache rules. The repository, the bug, the tools, the forks and the files are real."
 )
 NO_SANDBOX = "no sandbox works here: the demo allows its own command to run without one (`fork doctor` says why)"
-FILES = "What happened is in files. This one was a temporary repository; in yours it is the same:"
+FILES = "All that happened is in files, here in a temporary repository:"
 COMMANDS = """
-  cd {project}
+{path}  cd {project}
   git diff        # what the agent and its forks changed
   fork show f3    # one of the forks: its task and its report
   fork show f4    # who the agent was before it went back to the prompt
@@ -71,7 +75,7 @@ def run(settings: Settings) -> int:
     project = make_project(Path(tempfile.mkdtemp(prefix="fork-demo-")).resolve())
     on_terminal = sys.stdin.isatty() and sys.stdout.isatty()
     width = tables.width_of(sys.stdout)
-    sys.stdout.write(tables.paragraph(BEFORE, width) + "\n")
+    sys.stdout.write(f"{tables.paragraph(WHAT, width)}\n{tables.paragraph(HOW, width)}\n")
     sys.stdout.flush()
     with ScriptedServer(demo_script()) as server:
         demo = Settings(
@@ -93,8 +97,18 @@ def run(settings: Settings) -> int:
 
 
 def _closing(project: Path, width: int | None) -> str:
-    """Where the files are, what `fork tree` and `fork show` say of them, and how to begin in earnest."""
-    files = "\n" + tables.paragraph(FILES, width) + COMMANDS.format(project=project)
+    """What `fork tree` says, where the files are and how to look at them, and how to begin in earnest."""
     tree = "\n$ fork tree\n" + tables.tree(session_tree(project, None), width)
-    card = "\n$ fork show\n" + tables.agent(agent_view(read_found(project, None, None)), width)
-    return files + tree + card + "\n" + tables.paragraph(NEXT, width)
+    files = (
+        "\n"
+        + tables.paragraph(FILES, width)
+        + COMMANDS.format(project=project, path=path_to_fork(Path(sys.executable)))
+    )
+    return tree + files + "\n" + tables.paragraph(NEXT, width)
+
+
+def path_to_fork(python: Path) -> str:
+    """How a shell comes to know `fork`, where it does not yet: it lies beside the Python that runs this."""
+    if shutil.which("fork") is not None or not (python.parent / "fork").is_file():
+        return ""
+    return f"  PATH=$PATH:{shlex.quote(str(python.parent))}\n"
