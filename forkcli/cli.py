@@ -334,7 +334,7 @@ def clean(
     verbose: Verbose = False,
     help_: Help = False,
 ) -> int:
-    """Remove sessions, after asking; never one that is in use."""
+    """Remove sessions, after asking; never one that is in use, or the only copy of work."""
     from forkcli import verbs
 
     settings = _settings(ctx, cwd, verbose)

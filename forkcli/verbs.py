@@ -200,7 +200,10 @@ def clean(
     )
     if view.sessions and not yes:
         if not (sys.stdin.isatty() and sys.stderr.isatty()):
-            sys.stderr.write(tables.leftovers(view, None))
+            if json:
+                _print(view, json, str)
+            else:
+                sys.stderr.write(tables.leftovers(view, None))
             raise ForkError("nothing was removed, since nobody can be asked here", "add --yes", kind=Kind.USAGE)
         sys.stderr.write(tables.leftovers(view, tables.width_of(sys.stdout)))
         if not _agreed(f"remove {count(len(view.sessions), 'session')}, {tables.size(view.size)}, for good?"):

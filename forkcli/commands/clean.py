@@ -1,4 +1,6 @@
-"""`fork clean`: which sessions could go, and removing them. It never touches a session that a process works in.
+"""`fork clean`: which sessions could go, and removing them.
+
+It never touches a session that a process works in, nor one that holds the only copy of work that is merged nowhere.
 
 Looking and removing are two steps, so that whoever asks shows exactly what will go. A session leaves its place by one
 rename under its own lock: a removal that is cut short leaves no half session behind, only a folder that the next
@@ -6,6 +8,7 @@ rename under its own lock: a removal that is cut short leaves no half session be
 """
 
 import os
+import shlex
 import shutil
 from collections.abc import Callable
 from contextlib import suppress
@@ -13,11 +16,15 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from forkcli.commands.ls import iso
+from forkcli.core.history import History
+from forkcli.core.ids import AgentId
 from forkcli.core.views import CleanView, Leftover
 from forkcli.errors import ForkError, Kind
+from forkcli.store.lineage import Lineage
 from forkcli.store.lock import HeldError, guest, is_locked, lock_session
-from forkcli.store.scratch import Scratch, SessionSummary
+from forkcli.store.scratch import Scratch, SessionSummary, agent_names
 
+MOST = 5  # agents that are named
 GONE = ".removed-"  # no session's name begins so
 
 
@@ -43,8 +50,12 @@ def leftovers(
     held = {one.id: pid for one in chosen if (pid := is_locked(one.folder)) is not None}
     if session is not None and held:
         raise ForkError(f"session {chosen[0].id} is in use by process {held[chosen[0].id]}", "end it first")
-    kept = tuple(f"{name} is in use by process {pid}" for name, pid in held.items())
-    return CleanView(tuple(_leftover(one) for one in chosen if one.id not in held), kept)
+    works = {one.id: work for one in chosen if one.id not in held and (work := _unmerged(one.folder))}
+    if session is not None and works:
+        raise _only_copy(chosen[0].folder, works[chosen[0].id])
+    kept = [f"{name} is in use by process {pid}" for name, pid in held.items()]
+    kept += [f"{name} holds the only copy of what {_listed(work)} did" for name, work in works.items()]
+    return CleanView(tuple(_leftover(one) for one in chosen if one.id not in {*held, *works}), tuple(kept))
 
 
 def remove(project: Path, view: CleanView) -> CleanView:
@@ -58,6 +69,8 @@ def remove(project: Path, view: CleanView) -> CleanView:
             with lock_session(folder):
                 if (pid := guest(folder)) is not None:
                     raise HeldError(f"a fork in session {folder.name} is in use by process {pid}")
+                if work := _unmerged(folder):  # done since somebody looked
+                    raise _only_copy(folder, work)
                 away = folder.rename(folder.with_name(GONE + folder.name))
         except ForkError as error:
             kept.append(error.sentence)
@@ -68,7 +81,47 @@ def remove(project: Path, view: CleanView) -> CleanView:
             gone.append(one)
     for rest in _cut_short(scratch):
         _delete(rest)
-    return CleanView(tuple(gone), tuple(kept))
+    return CleanView(tuple(gone), tuple(kept), removed=True)
+
+
+def _unmerged(folder: Path) -> list[AgentId]:
+    """The agents of a session whose files are nowhere but with them. What cannot be read is not counted."""
+    lineage = Lineage(folder / "agents")
+    found: list[AgentId] = []
+    for name in agent_names(folder):
+        with suppress(ForkError):
+            history = lineage.history(name)
+            above = history.agent.above if history.agent else None
+            if above is not None and _holds_work(history, lineage.history(above)):
+                found.append(name)
+    return found
+
+
+def _holds_work(history: History, above: History) -> bool:
+    """Whether a child has changed files of its own, and nothing says that they came into its parent's."""
+    about = history.agent
+    if about is None or not about.task or about.access == "read" or about.kind == "abandoned":
+        return False
+    order, report = above.forks.get(about.agent), above.reports.get(about.agent)
+    merge = above.merges.get(about.agent)
+    if order is None or (merge is not None and merge.outcome in {"merged", "nothing"}):
+        return False
+    if report is None:
+        return history.own_steps > 0
+    return report.tree not in {"", above.trees.get(order.from_seq)}
+
+
+def _only_copy(folder: Path, work: list[AgentId]) -> ForkError:
+    return ForkError(
+        f"session {folder.name} holds the only copy of what {_listed(work)} did",
+        f"`fork show {work[0]} --diff --session {folder.name}` shows it, `/merge {work[0]}` in `fork -r {folder.name}`"
+        " brings it in",
+        f"to give it up: rm -r {shlex.quote(str(folder))}",
+    )
+
+
+def _listed(names: list[AgentId]) -> str:
+    return ", ".join(names[:MOST]) + (f" and {len(names) - MOST} more" if len(names) > MOST else "")
 
 
 def _leftover(summary: SessionSummary) -> Leftover:

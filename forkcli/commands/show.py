@@ -39,7 +39,8 @@ def _asked(history: History) -> str:
     """What the agent was asked last: its own newest prompt, else the task it was made for, else what it inherited."""
     own = [entry.body.text for entry in history.entries.own if isinstance(entry.body, Prompt)]
     past = (entry.body.text for entry in reversed(history.entries) if isinstance(entry.body, Prompt))
-    task = history.agent.task if history.agent else ""
+    about = history.agent
+    task = about.task if about is not None and about.kind != "abandoned" else ""  # that of one left behind is a title
     return own[-1] if own else task or next(past, "")
 
 

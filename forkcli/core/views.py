@@ -151,6 +151,7 @@ class CleanView:
 
     sessions: tuple[Leftover, ...]
     kept: tuple[str, ...] = ()
+    removed: bool = False
 
     @property
     def size(self) -> int:

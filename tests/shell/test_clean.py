@@ -1,22 +1,30 @@
 """clean: looks, then removes; never what is in use, and never half a session."""
 
+import json
 import os
 import pty
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from made import finished, made
+from made import Made, answer, finished, made
 
+from forkcli.cli import run
 from forkcli.commands.clean import leftovers, remove
-from forkcli.core.ids import SessionId
+from forkcli.core import entries as e
+from forkcli.core.ids import MAIN, AgentId, Seq, SessionId
 from forkcli.core.views import CleanView, Leftover
 from forkcli.errors import ForkError
+from forkcli.store.agent_files import create_agent
 from forkcli.store.lock import lock_session
 from forkcli.store.scratch import Scratch
+
+F1 = AgentId("f1")
 
 
 @pytest.fixture
@@ -105,6 +113,90 @@ def test_a_name_that_is_no_session_is_never_a_path(folder: Path) -> None:
     with pytest.raises(ForkError):
         remove(folder, CleanView((Leftover(SessionId("../../.."), "", "", 0),)))
     assert folder.is_dir()
+
+
+def with_fork(folder: Path, *bodies: e.Body, access: e.Access = "write", steps: int = 1) -> Made:
+    """A session whose fork f1 has taken so many steps; `bodies` are what its parent says of it after the order."""
+    child = e.Child(F1, "mend it", access)
+    one = made(folder, [*finished(), e.Snapshot(Seq(8), "base"), e.Fork((child,), Seq(8)), *bodies])
+    about = e.Agent(
+        1,
+        one.id,
+        F1,
+        "fork",
+        str(folder),
+        "opus",
+        None,
+        (),
+        (),
+        "0.1.0",
+        access,
+        parent=MAIN,
+        from_seq=Seq(8),
+        task="mend it",
+    )
+    files = create_agent(one.agent.parent / "f1", first_seq=Seq(9))
+    files.append([about, *([answer("So.")] * steps)], sync=False)
+    files.close()
+    return one
+
+
+ENDED = e.Report(F1, "done", "I mended it.", 1, tree="other")
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        (),
+        (ENDED,),
+        (ENDED, e.Merge(F1, "kept")),
+        (ENDED, e.Merge(F1, "conflict", ("a.py",), ".fork/x")),
+    ],
+)
+def test_the_only_copy_of_work_that_is_merged_nowhere_stays(folder: Path, said: tuple[e.Body, ...]) -> None:
+    one, other = with_fork(folder, *said), made(folder, finished())
+    view = leftovers(folder)
+    assert names(view) == [other.id]
+    assert view.kept == (f"{one.id} holds the only copy of what f1 did",)
+    with pytest.raises(ForkError, match="only copy of what f1 did") as caught:
+        leftovers(folder, session=one.id)
+    assert "/merge f1" in caught.value.hints[0]
+    looked_before = CleanView((Leftover(one.id, "", "", 0),))
+    assert names(remove(folder, looked_before)) == []
+    assert one.folder.is_dir()
+
+
+@pytest.mark.parametrize(
+    "one",
+    [
+        lambda folder: with_fork(folder, ENDED, e.Merge(F1, "merged", ("a.py",))),
+        lambda folder: with_fork(folder, ENDED, e.Merge(F1, "kept"), e.Merge(F1, "merged", ("a.py",))),
+        lambda folder: with_fork(folder, ENDED, e.Merge(F1, "nothing")),
+        lambda folder: with_fork(folder, replace(ENDED, tree="base")),
+        lambda folder: with_fork(folder, replace(ENDED, tree="")),
+        lambda folder: with_fork(folder, access="read"),
+        lambda folder: with_fork(folder, steps=0),
+    ],
+)
+def test_work_that_is_merged_or_was_never_done_holds_nothing_back(folder: Path, one: Callable[[Path], Made]) -> None:
+    gone = one(folder)
+    assert names(remove(folder, leftovers(folder))) == [gone.id]
+    assert not gone.folder.exists()
+
+
+def test_where_nobody_can_be_asked_json_says_what_would_go(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    one = made(folder, finished())
+    monkeypatch.chdir(folder)
+    with pytest.raises(ForkError, match="nothing was removed"):
+        run(["clean", "--json"])
+    said = json.loads(capsys.readouterr().out)
+    assert ([row["session"] for row in said["sessions"]], said["removed"]) == ([one.id], False)
+    assert run(["clean", "--json", "--yes", "--session", one.id]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert ([row["session"] for row in said["sessions"]], said["removed"]) == ([one.id], True)
+    assert not one.folder.exists()
 
 
 def on_a_terminal(project: Path, typed: bytes) -> bytes:
