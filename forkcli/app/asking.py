@@ -7,7 +7,9 @@ from forkcli.app.session import Session
 from forkcli.app.where import Place, where
 from forkcli.core.entries import Notice, Prompt
 from forkcli.core.first import ProjectFile, first_blocks
+from forkcli.core.ids import MAIN
 from forkcli.core.messages import Block, quoted, text_block
+from forkcli.core.rewinding import line
 from forkcli.errors import ForkError, Kind
 from forkcli.store.data import DATA_LIMIT, Kept, data_block, keep_data, kept_chunks, prompt_bytes, shortened
 from forkcli.workspace.project import project_context
@@ -32,6 +34,7 @@ def prompt_entry(
     first = not session.agent.history.was_asked
     if not first:
         _tell_who_is_there(session, source)
+        _tell_whose_files(session)
     else:
         session.around.scratch.write_prompt(session.id, _verbatim(text, kept))
     blocks, files = _blocks(session, text, kept)
@@ -83,6 +86,20 @@ def _tell_who_is_there(session: Session, source: Source) -> None:
     prompts = (entry.body for entry in reversed(session.agent.history.entries) if isinstance(entry.body, Prompt))
     if (next(one.source for one in prompts if one.source != "report") == "repl") != (source == "repl"):
         session.agent.record(Notice(f"From now on: {_PERSON[source == 'repl']}"))
+
+
+def _tell_whose_files(session: Session) -> None:
+    """An agent whose own copy of the files has been merged writes in its parent's now, at once and for all to see."""
+    owner = session.guests.get(session.agent.id)
+    if owner is None:
+        return
+    whose = "the project itself" if owner == MAIN else f"the files of {owner}"
+    told = Notice(
+        f"The copy of the project that was yours has been brought back to {owner}. From now on you work in {whose}: "
+        "what you write is there at once, and nothing is merged any more."
+    )
+    if told not in (entry.body for entry in line(session.agent.history)):
+        session.agent.record(told)
 
 
 def _where(session: Session, source: Source) -> str:

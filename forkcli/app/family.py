@@ -60,6 +60,8 @@ def go(session: "Session", name: str) -> None:
         files.close()
         raise
     rig = fork_rig(session.around, opened, workspace, session.rig)
+    if (owner := _owner_now(session, agent)) is not None:
+        session.guests[agent] = owner
     session.merging.mend(opened, rig)
     session.focus(opened, rig)
 
@@ -86,14 +88,30 @@ def files_of_agent(
     if about is None or about.above is None:
         return session.around.workspace
     above = files_of_agent(session, about.above, opened, below | {name})
-    parent = session.around.scratch.agent_folder(session.id, about.above)
-    merge = folded(parent, read_history(parent / HISTORY)).merges.get(name)
-    if not (folder / LAYERS).is_dir() or (merge is not None and merge.outcome in {"merged", "nothing"}):
+    if not (folder / LAYERS).is_dir() or _brought_back(session, name, about.above):
         return above
     found = open_fork(above, folder / LAYERS, access=about.access)
     if opened is not None:
         opened.append(found)
     return found
+
+
+def _brought_back(session: "Session", name: AgentId, above: AgentId) -> bool:
+    """Whether the one above has all that an agent did in its own copy of the files, which is not used any more."""
+    parent = session.around.scratch.agent_folder(session.id, above)
+    merge = folded(parent, read_history(parent / HISTORY)).merges.get(name)
+    return merge is not None and merge.outcome in {"merged", "nothing"}
+
+
+def _owner_now(session: "Session", name: AgentId) -> AgentId | None:
+    """Whose files an agent sees that once had a copy of its own; None for one that has it still, or never had one."""
+    folder = session.around.scratch.agent_folder(session.id, name)
+    about = folded(folder, read_history(folder / HISTORY)).agent
+    if about is None or about.above is None:
+        return None
+    if not (folder / LAYERS).is_dir() or not _brought_back(session, name, about.above):
+        return None
+    return _owner_now(session, about.above) or about.above
 
 
 def stop_agent(session: "Session", name: str) -> bool:

@@ -45,6 +45,7 @@ class Session:
     merging: Merging
     rewinding: Rewinding
     opened: dict[AgentId, tuple[Agent, Rig]] = field(default_factory=dict)
+    guests: dict[AgentId, AgentId] = field(default_factory=dict)  # whose files are merged, and whose they see now
     answering: Answering = field(init=False)
     post: Post = field(init=False)
 

@@ -6,9 +6,11 @@ from pathlib import Path
 
 from fork_kit import den, forks
 
+from forkcli.app.asking import prompt_entry
 from forkcli.app.family import fork_conversation, go
-from forkcli.core.entries import Merge, Snapshot
+from forkcli.core.entries import Merge, Notice, Snapshot
 from forkcli.core.messages import Json
+from forkcli.engine.loop import prompt_turn
 from forkcli.models.scripted import Reply, call, reply
 from forkcli.workspace.overlay_probe import forget_overlay, why_no_overlay
 
@@ -160,6 +162,31 @@ def test_a_fork_that_is_gone_on_with_finds_its_files_and_they_are_merged_as_they
         asyncio.run(run())
         assert "one" in home.results("f1")[-1]
         assert (project / "mine.txt").read_text() == "one\nmore\n"
+        home.sound()
+
+
+def test_a_fork_whose_files_were_brought_back_works_in_its_parents_and_is_told_so_once(project: Path) -> None:
+    script = {
+        "main": [reply(forks("one")), reply("Done.")],
+        "f1": [*does("echo one > mine.txt"), *does("echo more >> mine.txt"), reply("Again.")],
+    }
+
+    async def run() -> None:
+        session = home.open()
+        try:
+            await home.turn()
+            await asyncio.to_thread(go, session, "f1")
+            for text in ("and more", "and again"):
+                await prompt_turn(session.agent, session.rig, prompt_entry(session, text, None, "argument"))
+        finally:
+            await home.close()
+
+    with den(project, script) as home:
+        asyncio.run(run())
+        assert (project / "mine.txt").read_text() == "one\nmore\n"
+        told = [body.text for body in home.bodies("f1", Notice) if "brought back" in body.text]
+        assert len(told) == 1
+        assert "the project itself" in told[0]
         home.sound()
 
 
