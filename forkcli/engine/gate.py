@@ -24,6 +24,11 @@ class Gate:
         self._first: AgentId | None = None
         self._waiting: dict[AgentId, asyncio.Event] = {}
 
+    @property
+    def holds(self) -> bool:
+        """Whether anyone but the first one has to wait."""
+        return not self._opened
+
     async def wait(self, agent: AgentId) -> None:
         """Pass as the first one (also when it asks again), or wait."""
         if self._opened or self._first in {None, agent}:

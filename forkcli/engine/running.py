@@ -36,23 +36,30 @@ def start(
     children = [child for child in wanted if child.agent not in known]
     if not children:
         return
-    brood = _brood(roster, parent, rig, order, past, len(children))
+    brood = _brood(roster, parent, rig, order, past)
     for child in children:
         member = roster.members[child.agent] = Member(brood, child)
         _begun(roster, member, _run(roster, brood, child))
 
 
-def _brood(roster: Roster, parent: Agent, rig: Rig, order: Order, past: History | None, count: int) -> Brood:
-    """What `count` children of an order have in common. One that is onboarded for them begins at once."""
+def _brood(roster: Roster, parent: Agent, rig: Rig, order: Order, past: History | None) -> Brood:
+    """What the children of an order have in common. One that is onboarded for them begins at once."""
     if isinstance(order, Fork):
         past = past or shared_past(roster, parent, order.from_seq)
-        return Brood(parent, rig, order, past, Gate(hold_s(past, roster.now()) if count > 1 else 0))
+        return Brood(parent, rig, order, past, _gate(roster, parent, past))
     brood = Brood(parent, rig, order, History(), Gate(0))
     first = onboarded_child(order)
     if first is not None:
         member = roster.members[first.agent] = Member(brood, first)
         brood.onboarding = _begun(roster, member, onboard(roster, brood, order, member))
     return brood
+
+
+def _gate(roster: Roster, parent: Agent, past: History) -> Gate:
+    """What the children of an order wait for: where another order's of the same parent wait, the same as these."""
+    held = hold_s(past, roster.now())
+    gates = (one.brood.gate for one in roster.members.values() if one.parent is parent and one.brood.gate.holds)
+    return next(gates, Gate(held)) if held else Gate(0)
 
 
 def _begun(roster: Roster, member: Member, work: Coroutine[None, None, None]) -> "asyncio.Task[None]":

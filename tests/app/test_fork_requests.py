@@ -3,12 +3,15 @@
 import asyncio
 from datetime import timedelta
 from pathlib import Path
+from threading import Event
 
 import pytest
-from fork_kit import Den, answers, block_text, den, forks, newest, size, unmarked, unread, whose
+from fork_kit import Den, answers, block_text, den, forks, newest, size, unmarked, unread, until, whose
 
 from forkcli.core.entries import Checkpoint, Fork, Report
+from forkcli.core.ids import AgentId
 from forkcli.core.messages import Json
+from forkcli.engine.ports import ForkOrder, Task
 from forkcli.engine.roster import utc_now
 from forkcli.models.scripted import Reply, call, reply, think
 from forkcli.models.scripted.cache import Cache
@@ -49,6 +52,7 @@ def test_a_fork_sends_its_parents_bytes_then_the_results_of_the_other_calls_then
             assert own["content"][0] == after[-1]["content"][0]  # the result of the read beside it
             assert [block["type"] for block in own["content"]] == ["tool_result"] * 2
             assert f"You are f{number} now" in block_text(own["content"][1])
+            assert "Not among them: what git ignores" in block_text(own["content"][1])
         assert {str(body["messages"][:-1]) for body in seen} == {str(seen[0]["messages"][:-1])}
         assert len({str(body["messages"][-1]["content"][-1]) for body in seen}) == 3
         home.sound()
@@ -158,10 +162,12 @@ def test_forks_of_forks_and_their_later_requests_come_from_the_cache(project: Pa
         assert home.warnings == []
 
 
-@pytest.mark.parametrize("cold", [False, True])
-@pytest.mark.parametrize("begun", [False, True])
+@pytest.mark.parametrize(
+    ("count", "cold", "begun"),
+    [(4, False, False), (4, False, True), (4, True, True), (1, True, False), (4, True, False), (32, True, False)],
+)
 def test_forks_that_are_woken_read_their_past_and_write_it_once_if_it_was_forgotten(
-    project: Path, cold: bool, begun: bool
+    project: Path, count: int, cold: bool, begun: bool
 ) -> None:
     slept, stuck = [0.0], []
 
@@ -176,12 +182,12 @@ def test_forks_that_are_woken_read_their_past_and_write_it_once_if_it_was_forgot
     async def script(request: Json) -> Reply:
         if whose(request) != "main":
             return await fork(request)
-        return reply(forks("a", "b", "c", "d")) if answers(request) == 0 else reply("Done.")
+        return reply(forks(*map(str, range(count)))) if answers(request) == 0 else reply("Done.")
 
     async def run(home: Den) -> list[Recorded]:
         home.open()
         turn = asyncio.create_task(home.turn(LONG))
-        while len(stuck) < 4:
+        while len(stuck) < count:
             await asyncio.sleep(0.01)
         assert (await home.stop(turn)).status == "interrupted"
         await home.close()
@@ -190,16 +196,45 @@ def test_forks_that_are_woken_read_their_past_and_write_it_once_if_it_was_forgot
         home.open(home.folder.name).fleet.now = lambda: utc_now() + timedelta(seconds=slept[0])
         assert (await home.again()).status == "done"
         await home.close()
-        return home.server.requests[before : before + 4]
+        return home.server.requests[before : before + count]
 
-    with den(project, script, cache=Cache(lambda: slept[0])) as home:
+    with den(project, script, cache=Cache(lambda: slept[0]), parallel=40) as home:
         woken = asyncio.run(run(home))
         own = size(*unmarked(woken[0].body["messages"][1:]))
-        *three, most = sorted(unread(request) for request in woken)
-        assert three[-1] <= own + SLACK
+        *others, most = sorted(unread(request) for request in woken)
+        assert max(others, default=0) <= own + SLACK
         assert most > 4000 if cold else most <= own + SLACK
-        assert {report.agent for report in home.bodies("main", Report)} == {"f1", "f2", "f3", "f4"}
+        assert len({report.agent for report in home.bodies("main", Report)}) == count
         home.sound()
+
+
+def test_forks_that_the_user_orders_one_by_one_write_a_forgotten_past_once(project: Path) -> None:
+    slept, begun = [0.0], Event()
+
+    async def script(request: Json) -> Reply:
+        while whose(request) != "main" and not begun.is_set():
+            await asyncio.sleep(0.01)
+        return reply("Done.")
+
+    async def run(home: Den) -> None:
+        session = home.open()
+        session.fleet.now = lambda: utc_now() + timedelta(seconds=slept[0])
+        await home.turn(LONG)
+        slept[0] = 1000.0
+        for task in ("one", "two", "three"):
+            await session.fleet.order(session.agent, session.rig, None, ForkOrder((Task(task),), wait=False))
+        members = session.fleet.members
+        await until(lambda: all(members[AgentId(name)].agent for name in ("f1", "f2", "f3")))
+        begun.set()
+        await until(lambda: len(home.bodies("main", Report)) == 3)
+        await home.close()
+
+    with den(project, script, cache=Cache(lambda: slept[0])) as home:
+        asyncio.run(run(home))
+        *others, most = sorted(unread(request) for request in home.server.requests[1:])
+        assert max(others) <= SLACK
+        assert most > 4000
+        assert home.server.refusals == []
 
 
 def test_a_fork_that_is_not_read_from_the_cache_is_told_of_once_with_the_reason(project: Path) -> None:
