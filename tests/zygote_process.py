@@ -97,10 +97,14 @@ def _run(job: Job, fds: Sequence[int]) -> None:
     sys.argv = ["fork", *(os.fsdecode(word.encode("utf-8", "surrogateescape")) for word in job["words"])]
     if "die_opening" in job:
         _die_opening(job["die_opening"])
+    if "die_recording" in job:
+        _die_recording(job["die_recording"])
     if "die_writing" in job:
         _die_writing(*job["die_writing"])
     if "die_changing" in job:
         _die_changing(job["die_changing"])
+    if "die_placing" in job:
+        _die_placing(job["die_placing"])
     code = _main()
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
@@ -146,6 +150,28 @@ def _die_changing(count: int) -> None:
                 os.kill(os.getpid(), signal.SIGKILL)
 
     sys.addaudithook(audit)
+
+
+def _die_placing(name: str) -> None:
+    """Kill this process with SIGKILL before it links or renames something to a file called `name`."""
+
+    def audit(event: str, args: tuple[Any, ...]) -> None:
+        if event in {"os.rename", "os.link"} and Path(os.fsdecode(args[1])).name == name:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    sys.addaudithook(audit)
+
+
+def _die_recording(kind: str) -> None:
+    """Kill this process with SIGKILL before it writes an entry of this type to a history."""
+    write, sign = os.write, f'"type":"{kind}"'.encode()
+
+    def dying(fd: int, data: bytes) -> int:
+        if sign in data and os.readlink(f"/proc/self/fd/{fd}").endswith("/history.jsonl"):
+            os.kill(os.getpid(), signal.SIGKILL)
+        return write(fd, data)
+
+    os.write = dying
 
 
 def _die_writing(count: int, share: float) -> None:

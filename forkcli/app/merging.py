@@ -167,8 +167,14 @@ class Merging:
         if report.tree in {"", base}:
             return Merge(report.agent, "nothing")
         async with self.turn:
-            ours = await self._ours(parent, rig)
+            head, taken = parent.history.entries[-1].seq, await self.take(parent.id, rig)
+            ours = taken.tree
             merged = await asyncio.to_thread(self.snapshots.merge, base, ours, report.tree)
+            if merged.tree == ours:  # all of it is there: a killed merge was done, or somebody made the same changes
+                changed = await asyncio.to_thread(self.snapshots.touched, base, report.tree)
+                return Merge(report.agent, "merged", tuple(sorted(changed))[:SHOWN])
+            if ours not in parent.history.trees.values():  # the user edited them since: on record as theirs
+                parent.record(replace(taken, of_seq=head), sync=False)
             if merged.tree is None:
                 paths = [conflict.path for conflict in merged.conflicts]
                 return await self._conflict(parent, report, base, ours, paths)
@@ -180,16 +186,7 @@ class Merging:
             parent.emit(Warned(parent.id, note))
         if not applied.done:
             return await self._conflict(parent, report, base, ours, [conflict.path for conflict in applied.conflicts])
-        changed = tuple(sorted({*applied.written, *applied.deleted}))
-        return Merge(report.agent, "merged" if changed else "nothing", changed[:SHOWN])
-
-    async def _ours(self, parent: Agent, rig: Rig) -> str:
-        """The parent's files as they are, on record if they are others than when it forked: the user edited them."""
-        head = parent.history.entries[-1].seq
-        taken = await self.take(parent.id, rig)
-        if taken.tree not in parent.history.trees.values():
-            parent.record(replace(taken, of_seq=head), sync=False)
-        return taken.tree
+        return Merge(report.agent, "merged", tuple(sorted({*applied.written, *applied.deleted}))[:SHOWN])
 
     async def _conflict(self, parent: Agent, report: Report, base: str, ours: str, paths: list[str]) -> Merge:
         """Nothing was merged: the three versions of each path in conflict lie side by side to be read."""

@@ -6,7 +6,7 @@ import pytest
 from app_kit import Desk, Serve
 from fork_kit import by_agent, forks, whose
 
-from forkcli.core.entries import Fork, Merge, Report, ToolResult, ToolStart
+from forkcli.core.entries import Checkpoint, Fork, Merge, Report, ToolResult, ToolStart
 from forkcli.core.messages import Json, text_of
 from forkcli.engine.toolrun import LOST
 from forkcli.models.scripted import Reply, call, reply
@@ -92,6 +92,30 @@ def test_a_family_killed_again_and_again_comes_to_its_end(desk: Desk, serve: Ser
     desk.go_on_until_done((6, 1))
     assert server.refusals == []
     finished(desk)
+
+
+@pytest.mark.parametrize("when", [{"die_placing": "made5"}, {"die_recording": "merge"}, {"die_recording": "report"}])
+def test_a_merge_that_is_killed_in_the_middle_or_before_it_is_on_record_is_done_once_and_told_as_done(
+    desk: Desk, serve: Serve, when: dict[str, str]
+) -> None:
+    makes = "for n in 0 1 2 3 4 5 6 7 8 9; do echo $n > made$n; done; echo changed > README.md"
+    script = {"main": [reply(forks("one")), reply("Done.")], "f1": [reply(call("bash", command=makes)), reply("Did.")]}
+    server = serve(by_agent(script))
+    assert desk.run("-p", "go", **when).code == -signal.SIGKILL
+    done = desk.run("-c", "-p")
+    assert done.code == 0, done.stderr
+    made = tuple(f"made{n}" for n in range(10))
+    assert [(desk.project / name).read_text() for name in made] == [f"{n}\n" for n in range(10)]
+    assert (desk.project / "README.md").read_text() == "changed\n"
+    (merge,) = desk.bodies(Merge)
+    assert (merge.outcome, merge.paths) == ("merged", ("README.md", *made))
+    assert 'files="merged: README.md made0' in desk.results()[-1]
+    first = next(entry.seq for entry in desk.entries if isinstance(entry.body, Checkpoint))
+    undone = desk.run("rewind", str(first), "--files", "restore")  # what it did is not taken for the user's
+    assert undone.code == 0, undone.stderr
+    assert not (desk.project / "made5").exists()
+    assert server.refusals == []
+    assert desk.findings() == []
 
 
 def test_sigterm_reports_nothing_and_the_next_run_goes_on(desk: Desk, serve: Serve) -> None:
