@@ -87,6 +87,6 @@ SessionWord = Annotated[str | None, typer.Argument(metavar="SESSION", help="A un
 AgentWord = Annotated[str | None, typer.Argument(metavar="AGENT", help="main, f1, s2, …")]
 OfAgent = Annotated[str | None, typer.Option("--agent", metavar="ID", help="This agent instead of main.")]
 Files = Annotated[str, typer.Option("--files", metavar="keep|restore", help="What becomes of the files.")]
-Number = Annotated[str, typer.Argument(metavar="N", help="A checkpoint; of a prompt: rewind lands before it.")]
+Number = Annotated[str, typer.Argument(metavar="N", help="A checkpoint: its number in lists and transcripts.")]
 Words = Annotated[str | None, typer.Argument(metavar="TEXT", help="The report; without it the agent writes it.")]
 Limit = Annotated[str | None, typer.Option("-n", "--limit", metavar="N", help="Only the newest N.")]

@@ -114,12 +114,6 @@ class Rewinding:
                     return False
         return False
 
-    async def check_files(self, agent: Agent, rig: Rig, to: Seq) -> None:
-        """Raises ForkError where files could not be restored now without replacing what the user changed."""
-        plan = await self.files.preview(agent, rig, to)
-        if plan.in_the_way:
-            raise conflict(plan.in_the_way)
-
     async def go(self, agent: Agent, rig: Rig, way: Way) -> Rewind:
         """Go back. Raises ForkError, and then neither the conversation nor a file is another one."""
         history = agent.history
@@ -175,7 +169,7 @@ def conflict(found: tuple[Unrestored, ...]) -> ForkError:
     more = f" and {len(found) - NAMED} more" if len(found) > NAMED else ""
     return ForkError(
         f"files stand in the way, so nothing was restored or rewound: {paths}{more}",
-        "go back without the files, or say that yours are to be kept or replaced",
+        "go back without the files, or have yours replaced too: `fork rewind N --files restore --yes`",
     )
 
 

@@ -124,8 +124,6 @@ class Wayback:
         if text.strip():
             way = Way(to, at, report=text.strip(), by_hand=True)
         else:
-            if files == "restore":
-                await self._rewinding.check_files(agent, rig, to)
             written = await self._rewinding.abandoning.write_report(agent, rig, at, to, files, focus)
             if not written.text:
                 raise written.error()

@@ -40,11 +40,6 @@ class FilesPlan:
     jobs: bool = False
     unknown: str = ""
 
-    @property
-    def in_the_way(self) -> "tuple[Unrestored, ...]":
-        """Those that the user (or a background job) changed meanwhile."""
-        return in_the_way([change.path for change in self.changes if change.yours], jobs=self.jobs)
-
 
 @dataclass(frozen=True, slots=True)
 class Unrestored:

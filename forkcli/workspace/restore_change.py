@@ -138,6 +138,8 @@ class Change:
                 self._do_one(journal, step, undo=undo)
             except (EditedError, *_GONE):
                 raise EditedError(step.delta.path) from None
+            except OSError as error:
+                raise OSError(error.errno, f"{step.delta.path}: {error.strerror or error}") from error
         self._disk.sync()
 
     def _do_one(self, journal: Journal, step: Step, *, undo: bool) -> None:

@@ -38,7 +38,7 @@ def paths(plan: FilesPlan) -> tuple[str, ...]:
 
 def yours(plan: FilesPlan) -> tuple[str, ...]:
     """Those that the user or a job changed."""
-    return tuple(one.path for one in plan.in_the_way)
+    return tuple(change.path for change in plan.changes if change.yours)
 
 
 async def noted(home: Den) -> None:

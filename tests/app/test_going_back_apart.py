@@ -95,7 +95,8 @@ def test_a_background_job_is_told_apart_from_the_agent_s_calls(project: Path) ->
             await asyncio.sleep(0.02)
         plan = await back.preview(agent, rig, checkpoints(home)[-1])
         assert (yours(plan), plan.jobs) == (("go", "made"), True)
-        assert {one.why for one in plan.in_the_way} == {"you or a background job changed it meanwhile"}
+        stopped = await back.restore(agent, rig, checkpoints(home)[-1])
+        assert {one.why for one in stopped.conflicts} == {"you or a background job changed it meanwhile"}
 
     played(project, [job, reply("It runs.")], then)
 

@@ -225,6 +225,22 @@ def test_a_rewind_says_where_it_came_to(project: Path) -> None:
         assert user(home, there, prompts=("first",)) == ["Back at checkpoint 3."]
 
 
+@pytest.mark.parametrize("text", ["", "By hand."])
+def test_a_report_that_restores_files_leaves_what_the_user_changed_and_says_so(project: Path, text: str) -> None:
+    with den(project, steps(WORK, reply("One."), reply("In short."))) as home:
+
+        async def report(way: Wayback) -> object:
+            (project / "README.md").write_text("mine\n")
+            return await way.report(Seq(3), text, files="restore", asks=False)
+
+        (done,) = user(home, report, prompts=("first",))
+        assert "Files: 1 removed again. Kept as they are: README.md." in getattr(done, "note", "")
+        assert not (project / "found.txt").exists()
+        assert (project / "README.md").read_text() == "mine\n"
+        assert "somebody else has changed them meanwhile: README.md" in home.bodies("main", Rewind)[0].told
+        home.sound()
+
+
 def test_the_author_of_a_report_can_look_and_do_nothing_else(project: Path) -> None:
     script = steps(WORK, reply("One."), reply(call("bash", command="echo more >> found.txt")), reply("In short."))
     with den(project, script) as home:

@@ -223,7 +223,7 @@ def test_a_directory_that_cannot_be_written_to_undoes_what_was_done(place: Path,
     try:
         write_files(place, {b"z/last": file("1")})
         subprocess.run(["mount", "-o", "remount,ro", str(place / "z")], check=True)
-        with pytest.raises(ForkError, match="Read-only file system") as caught:
+        with pytest.raises(ForkError, match="failed: z/last: Read-only file system") as caught:
             apply(snapshots, *pair, "merge of f1")
         assert caught.value.hints == ("all files are as before",)
         assert read_files(place) == {**OLD, b"z/last": file("1")}
