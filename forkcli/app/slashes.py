@@ -130,7 +130,9 @@ async def _context(driver: ReplDriver, _rest: str) -> Shown:
     kinds = tuple((row.what, f"{row.count}", f"{row.tokens:,}") for row in fill.kinds)
     files = tuple((f"  {row.what}", f"{row.count}", f"{row.tokens:,}") for row in fill.files[:FILES_SHOWN])
     filled = f" of {driver.window:,} ({share(fill.tokens, driver.window):.0%})" if driver.window else ""
-    of_files = (("of that, by file:", "", ""), *files) if files else ()
+    rest = fill.files[FILES_SHOWN:]
+    more = (f"  {len(rest)} more", f"{sum(row.count for row in rest)}", f"{sum(row.tokens for row in rest):,}")
+    of_files = (("of that, by file:", "", ""), *files, *([more] if rest else [])) if files else ()
     return Table(("what", "blocks", "tokens"), (*kinds, *of_files), f"Context: about {fill.tokens:,} tokens{filled}")
 
 

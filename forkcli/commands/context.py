@@ -71,7 +71,8 @@ def _said(block: Block) -> Iterator[Part]:
         size = len(body.encode(errors="replace"))
         rest -= size
         yield "project files", path, size
-    yield "prompts and messages", None, max(rest, 0)
+    handed_over = isinstance(text, str) and text.startswith("<notice>") and "\n<ledger since=" in text
+    yield "reports and ledgers" if handed_over else "prompts and messages", None, max(rest, 0)
 
 
 def _path(call: Block) -> str | None:

@@ -103,6 +103,19 @@ async def test_a_context_in_which_nothing_stands_is_said_to_be_empty(project: Pa
         assert isinstance(await context.run(""), Table)
 
 
+async def test_of_many_files_in_a_context_the_fullest_are_named_and_the_others_counted(project: Path) -> None:
+    for n in range(20):
+        (project / f"file{n}").write_text("x\n")
+    async with driver_in(project, reply(*(call("read", path=f"file{n}") for n in range(20))), reply("Done.")) as driver:
+        (context,) = [slash for slash in slashes_for(driver) if slash.name == "context"]
+        await driver.turn("look")
+        table = await context.run("")
+        assert isinstance(table, Table)
+        listed = [row[:2] for row in table.rows[-17:]]
+        assert (listed[0], listed[-1]) == (("of that, by file:", ""), ("  5 more", "10"))
+        assert all(name.startswith("  file") and count == "2" for name, count in listed[1:-1])
+
+
 async def test_a_person_who_was_there_all_along_is_not_said_to_have_come(project: Path) -> None:
     async with driver_in(project, reply("One."), reply("In short."), reply("Two.")) as driver:
         run = {slash.name: slash.run for slash in slashes_for(driver)}

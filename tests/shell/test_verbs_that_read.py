@@ -182,6 +182,13 @@ def test_what_fills_a_context_adds_up_to_the_whole() -> None:
     assert list(view.kinds) == sorted(view.kinds, key=lambda row: (-row.tokens, row.what))
 
 
+def test_what_a_rewind_handed_over_is_a_kind_of_its_own() -> None:
+    told = '<notice>You are back.</notice>\n<report from="f1">\nx\n</report>\n<ledger since="3">\ny\n</ledger>'
+    bodies = [prompt("x"), checkpoint(), e.Rewind(e.Seq(2), "user", "x", told), checkpoint()]
+    history = History.of(e.Entry(e.Seq(n), "", body) for n, body in enumerate(bodies, 1))
+    assert {"prompts and messages", "reports and ledgers"} == {row.what for row in context_fill(history).kinds}
+
+
 def test_an_empty_context_is_filled_by_nothing() -> None:
     assert context_fill(History()).kinds == ()
 
