@@ -18,6 +18,9 @@ from forkcli.store.files import open_private, own_folder, replace_file, saving
 
 MESSAGE_LIMIT = 1 << 20  # bytes; of a larger file only the head and the tail are read
 TAKE_LIMIT = 64  # messages handed out at a time; the rest waits for the next step
+TAKE_CHARS = 100_000  # their text in all, but for the one that goes beyond it: about an eighth of a window
+FROM_LIMIT = 256  # messages of one sender that are looked through, the newest
+HIGHEST = 99_999_999  # numbers above come from elsewhere, and are not counted on from
 _NAME = re.compile(r"(\d{1,9})-([a-z0-9]{1,8})\.md")
 _JOB = re.compile(r"j[1-9]\d{0,5}")
 
@@ -49,9 +52,13 @@ class Inbox:
         new = [(name, stamp) for name, stamp in self._files() if self._seen.get(name) != stamp]
         messages = []
         new.sort(key=lambda item: (item[1][2], _number(item[0]), item[0]))
+        size = 0
         for name, stamp in new[:TAKE_LIMIT]:
+            if size > TAKE_CHARS:
+                break
             text = self._read(name)
             if text is not None:
+                size += len(text)
                 self._seen[name] = stamp
                 messages.append((sender_of(name), text, name))
         return messages
@@ -89,19 +96,22 @@ def unread(folder: Path, done: Container[str]) -> int:
     """How many messages wait in an inbox; `done` are the names of those that were read."""
     try:
         with os.scandir(folder) as items:
-            return sum(not item.name.startswith(".") and item.name not in done for item in items)
+            return sum(
+                not item.name.startswith(".") and item.name not in done and item.is_file(follow_symlinks=False)
+                for item in items
+            )
     except FileNotFoundError:
         return 0
 
 
 def messages_from(folder: Path, sender: str) -> dict[str, str]:
-    """The messages of one sender that lie in an inbox, read or not: file name and text, oldest first."""
+    """The newest messages of one sender that lie in an inbox, read or not: file name and text, oldest first."""
     found = {}
     try:
         names = sorted((item.name for item in folder.iterdir() if sender_of(item.name) == sender), key=_number)
     except FileNotFoundError:
         return {}
-    for name in names:
+    for name in names[-FROM_LIMIT:]:
         try:
             fd = open_private(folder / name, os.O_RDONLY)
         except OSError:
@@ -123,7 +133,8 @@ def put_message(folder: Path, sender: str, text: str) -> Path:
     own_folder(folder)
     data = text.encode("utf-8", "replace")
     with saving(folder):
-        number = max((_number(item.name) for item in folder.iterdir()), default=0)
+        numbers = (_number(item.name) for item in folder.iterdir())
+        number = max((number for number in numbers if number <= HIGHEST), default=0)
         while True:
             number += 1
             path = folder / f"{number:04d}-{sender}.md"

@@ -12,7 +12,16 @@ from forkcli.core import entries as e
 from forkcli.core.history import History
 from forkcli.errors import ForkError
 from forkcli.store.agent_files import AgentDir, open_agent
-from forkcli.store.inbox import MESSAGE_LIMIT, TAKE_LIMIT, Inbox, put_message, sender_of
+from forkcli.store.inbox import (
+    FROM_LIMIT,
+    MESSAGE_LIMIT,
+    TAKE_LIMIT,
+    Inbox,
+    messages_from,
+    put_message,
+    sender_of,
+    unread,
+)
 
 
 @pytest.fixture
@@ -215,3 +224,41 @@ def test_a_message_in_the_history_says_which_file_is_done(files: AgentDir) -> No
             history.add(entry)
 
     assert history.entries[0].body == e.Message("f1", "hi", file="0001-f1.md")
+
+
+def test_no_number_that_somebody_drops_makes_the_next_sender_another(files: AgentDir) -> None:
+    for name in ("999999999-user.md", "100000000-f1.md", "٣٣-f1.md"):
+        drop(files, name, "x")
+    path = put_message(files.folder / "inbox", "f2", "from f2")
+    assert sender_of(path.name) == "f2"
+
+
+def test_what_is_no_message_is_not_counted_as_one_that_waits(files: AgentDir, tmp_path: Path) -> None:
+    inbox = files.folder / "inbox"
+    os.mkfifo(inbox / "pipe")
+    (inbox / "folder").mkdir()
+    (inbox / "link").symlink_to(tmp_path)
+    drop(files, "0001-f1.md", "one")
+    assert unread(inbox, set()) == 1
+
+
+def test_many_long_messages_do_not_fill_the_context_at_one_step(files: AgentDir) -> None:
+    for number in range(20):
+        drop(files, f"{number + 1:04d}-f1.md", "x" * 16_000, number)
+    portions = [[name for _, _, name in files.take_inbox()] for _ in range(4)]
+    assert [len(names) for names in portions] == [7, 7, 6, 0]
+    names = [name for portion in portions for name in portion]
+    assert names == sorted(names)
+
+
+def test_an_inbox_of_thousands_of_files_of_all_kinds_is_taken_in_portions(files: AgentDir, tmp_path: Path) -> None:
+    inbox = files.folder / "inbox"
+    for number in range(2_000):
+        drop(files, f"{number + 1}-f1.md" if number % 2 else f"note \x1b[2J\n{number}", "hello", number)
+    os.mkfifo(inbox / "pipe")
+    (inbox / "link").symlink_to("/dev/zero")
+    taken = [message for _ in range(3) for message in files.take_inbox()]
+    assert len(taken) == 3 * TAKE_LIMIT
+    assert {sender for sender, _, _ in taken} == {"f1", "user"}
+    assert len(messages_from(inbox, "f1")) == FROM_LIMIT
+    assert put_message(inbox, "f2", "x").name == "2001-f2.md"
