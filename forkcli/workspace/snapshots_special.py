@@ -1,7 +1,7 @@
 """Finds what git does not list and no snapshot holds: named pipes, sockets and devices among the project's files.
 
 It looks into the directories that hold files of the snapshot and into those that hold none but are not ignored; it
-opens no file. Invariant: a directory is only read again when it has changed.
+opens no file. Invariant: a directory is only read again when it has changed, and none is read through a link.
 """
 
 import os
@@ -45,7 +45,8 @@ class Special:
         while todo:
             unheld: list[bytes] = []
             for path in todo:
-                folder = self._read(root, path, now_ns)
+                above = path.rpartition(b"/")[0]
+                folder = self._read(root, path, now_ns) if not path or above in fresh else None
                 if folder is None:
                     continue
                 fresh[path] = folder
@@ -77,7 +78,10 @@ class Special:
     def _read(self, root: bytes, path: bytes, now_ns: int) -> _Folder | None:
         full = root + b"/" + path
         try:
-            stamp = os.lstat(full).st_mtime_ns
+            info = os.lstat(full)
+            if path and not stat.S_ISDIR(info.st_mode):
+                return None  # a link took its place: what it leads to is not the project's
+            stamp = info.st_mtime_ns
             old = self._folders.get(path)
             if old is not None and old.stamp == stamp:
                 return old

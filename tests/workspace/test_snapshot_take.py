@@ -1,6 +1,7 @@
 """What a snapshot holds, and that taking one is exact, quiet and repeatable."""
 
 import os
+import shutil
 import socket
 import stat
 import subprocess
@@ -244,6 +245,24 @@ def test_each_kind_of_change_is_seen(plain: Path) -> None:
     (plain / "gone").rmdir()
     (plain / "gone").symlink_to("f")
     assert load_files(snapshots, snapshots.take("main").tree) == read_files(plain)
+
+
+@pytest.mark.parametrize("deep", ["", "deeper/"])
+def test_a_link_in_the_place_of_a_directory_leads_no_snapshot_out_of_the_project(
+    project: Path, tmp_path: Path, deep: str
+) -> None:
+    outside = tmp_path / "outside"
+    (outside / deep / "folder").mkdir(parents=True)
+    (outside / "empty").mkdir()
+    os.mkfifo(outside / deep / "pipe")
+    write_files(project, {f"held/{deep}x".encode(): file("1")})
+    snapshots = new_snapshots(project)
+    snapshots.take("main")
+    shutil.rmtree(project / "held")
+    (project / "held").symlink_to(outside)
+    taken = snapshots.take("main")
+    assert taken.excluded == ()
+    assert load_files(snapshots, taken.tree) == read_files(project)
 
 
 def test_the_same_files_are_the_same_snapshot_for_every_agent_and_process(project: Path) -> None:
