@@ -97,6 +97,23 @@ class Desk:
             assert ended.code == -signal.SIGKILL, ended.stderr
         raise AssertionError(f"it did not end in {runs} runs")
 
+    def goes_on(self, prompt: str, answer: str, die_writing: tuple[int, float]) -> bool:
+        """Whether `fork -p PROMPT` was killed at a write; then the next run comes to `answer`, and changes no line.
+
+        It records in groups, so a run may write fewer times, and end.
+        """
+        killed = self.run("-p", prompt, die_writing=die_writing)
+        if killed.code == 0:
+            return False
+        assert killed.code == -signal.SIGKILL, killed.stderr
+        before = {path: path.read_bytes() for path in self.session.glob("agents/*/history.jsonl")}
+        done = self.run("-c", "-p")
+        if "no unfinished turn" not in done.stderr:
+            assert (done.code, done.stdout) == (0, answer), done.stderr
+        for path, was in before.items():
+            assert path.read_bytes().startswith(was[: was.rfind(b"\n") + 1])
+        return True
+
     # --- what a session leaves ------------------------------------------------------------------------------------
 
     @property
