@@ -1,6 +1,7 @@
 """`/spawn`: the person orders a spawned agent beside the work of the one in focus. Its report comes as a message."""
 
 from forkcli.app.driver import ReplDriver
+from forkcli.app.talking import first_word
 from forkcli.core.ids import AgentId
 from forkcli.core.orders import Interview
 from forkcli.engine.ports import SpawnOrder, Task
@@ -17,10 +18,10 @@ _DOES: dict[Interview, str] = {
 
 async def spawn(driver: ReplDriver, rest: str) -> Shown:
     """`/spawn [--me] TASK`. Raises ForkError without a task, or beyond a bound."""
-    first, _, more = rest.strip().partition(" ")
+    first, more = first_word(rest)
     if first.startswith("--") and first != ME:
         raise ForkError(f"`/spawn` takes no {first}", f"`/spawn [{ME}] TASK`", kind=Kind.USAGE)
-    task = more.strip() if first == ME else rest.strip()
+    task = more if first == ME else rest.strip()
     if not task:
         raise ForkError(
             "`/spawn` takes a task", f"`/spawn {ME} TASK`: it asks you what it has to know", kind=Kind.USAGE

@@ -16,7 +16,7 @@ _NO_QUESTION = ("`/ask` takes a question", "with an agent's id before it, that a
 
 async def tell(driver: ReplDriver, rest: str) -> Shown:
     """`/tell AGENT TEXT`."""
-    name, _, text = rest.partition(" ")
+    name, text = first_word(rest)
     if not text.strip():
         raise ForkError("`/tell` takes an agent and a text", "/tree lists the agents", kind=Kind.USAGE)
     session = session_of(driver)
@@ -41,7 +41,13 @@ async def ask(driver: ReplDriver, rest: str) -> Shown:
 
 def _asked(session: Session, rest: str) -> tuple[AgentId, str]:
     """Who is asked what: the agent in focus, unless the first word names another."""
-    first, _, more = rest.strip().partition(" ")
+    first, more = first_word(rest)
     if first in session.post.known():
-        return AgentId(first), more.strip()
+        return AgentId(first), more
     return session.agent.id, rest.strip()
+
+
+def first_word(text: str) -> tuple[str, str]:
+    """The first word, and what follows it; lines end words too."""
+    first, *more = text.split(maxsplit=1) or [""]
+    return first, more[0].strip() if more else ""

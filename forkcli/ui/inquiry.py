@@ -29,7 +29,8 @@ def told_item(agent: str, text: str, look: Look) -> Item:
 def spoken(agent: str, how: str, text: str, look: Look) -> Item:
     """Words of an agent to the person."""
     head = Text.assemble((f"{look.agent} ", WARN), (one_line(agent, 20), STRONG), f" {how}:")
-    more = f"\n{look.more} {len(text) - LONGEST:,} more characters" if len(text) > LONGEST else ""
+    rest = f"{look.more} {len(text) - LONGEST:,} more characters; transcript.md of {one_line(agent, 20)} has all"
+    more = f"\n{rest}" if len(text) > LONGEST else ""
     lines = sanitize(text[:LONGEST].strip("\n") + more).split("\n")
     return Item(Group(hang("", head, "  "), *(hang("  ", line) for line in lines)))
 
