@@ -9,7 +9,7 @@ from forkcli.app.abandoning import Files
 from forkcli.app.rewinding import Rewinding, Way, conflict
 from forkcli.app.session import Session
 from forkcli.commands.rewindable import rewind_rows
-from forkcli.core.entries import Prompt
+from forkcli.core.entries import Assistant, Prompt
 from forkcli.core.file_plan import FilesPlan, Restored
 from forkcli.core.ids import AgentId, Seq
 from forkcli.core.rewinding import check_place, checkpoints, first_checkpoint, line
@@ -133,9 +133,12 @@ class Wayback:
 
     async def compact(self, focus: str) -> Rewound:
         """A report to the first prompt, which waits for the next prompt. Raises ForkError."""
-        to = first_checkpoint(self.session.agent.history)
+        history = self._idle().history
+        to = first_checkpoint(history)
         if to is None:
-            raise ForkError("nothing was asked yet, so there is nothing to compact")
+            raise ForkError("the context is empty, so there is nothing to compact", "it begins with your next prompt")
+        if not any(isinstance(entry.body, Assistant) for entry in line(history) if entry.seq > to):
+            raise ForkError(f"nothing was done since checkpoint {to}, so there is nothing to compact")
         return await self.report(to, "", focus=focus, asks=False)
 
     # --- parts --------------------------------------------------------------------------------------------------------

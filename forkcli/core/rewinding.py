@@ -33,8 +33,11 @@ def checkpoints(history: History) -> list[Seq]:
 
 
 def first_checkpoint(history: History) -> Seq | None:
-    """The checkpoint of the first prompt, of a fork of its task: where a compaction goes back to."""
-    return next(iter(checkpoints(history)), None)
+    """The checkpoint of the first prompt in the context, of a fork of its task: where a compaction goes back to.
+
+    A prompt that was taken back is none: it does not return.
+    """
+    return next((entry.seq for entry in line(history) if isinstance(entry.body, Checkpoint)), None)
 
 
 def check_place(history: History, to: Seq) -> None:

@@ -340,3 +340,33 @@ def test_the_abandoned_stretch_keeps_its_whole_context(project: Path) -> None:
         assert kept[: len(left)] == left
         assert [entry.body.TYPE for entry in home.own("f1")][:2] == [Agent.TYPE, "tool_result"]
         assert not any(isinstance(entry.body, Assistant) for entry in home.own("f1"))
+
+
+def test_a_prompt_that_was_taken_back_does_not_return_when_the_context_is_compacted(project: Path) -> None:
+    with den(project, steps(reply("One."), reply("Two."), reply("In short."))) as home:
+
+        async def refused(way: Wayback) -> object:
+            with pytest.raises(ForkError, match="nothing to compact") as caught:
+                await way.compact("")
+            return caught.value.sentence
+
+        async def take_back(way: Wayback) -> object:
+            row = way.rows()[0]
+            return await way.rewind(RewindOrder(row.to, "conversation"))
+
+        async def ask_anew(_way: Wayback) -> object:
+            return await home.turn("something else")
+
+        async def compact(way: Wayback) -> object:
+            return await way.compact("")
+
+        said = user(home, take_back, refused, ask_anew, compact, refused, prompts=("withdrawn",))
+        assert said[1] == "the context is empty, so there is nothing to compact"
+        assert str(said[4]).startswith("nothing was done since checkpoint")
+        assert home.session is not None
+        context = str([message.content for message in home.session.agent.history.messages])
+        assert "something else" in context
+        assert "withdrawn" not in context
+        assert home.bodies("main", Rewind)[-1].report == "In short."
+        assert len(home.server.requests) == 3
+        home.sound()
