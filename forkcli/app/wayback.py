@@ -15,7 +15,7 @@ from forkcli.core.ids import AgentId, Seq
 from forkcli.core.rewinding import check_place, checkpoints, first_checkpoint, line
 from forkcli.engine.agent import Agent, Stop
 from forkcli.errors import ForkError, Kind
-from forkcli.ui.rewindable import PlannedFile, RewindOrder, RewindPlan, RewindRow, Rewound, RunningChild
+from forkcli.ui.rewindable import RewindOrder, RewindPlan, RewindRow, Rewound, RunningChild
 
 MOST_DIGITS = 9
 QUOTED = 60  # characters of a prompt that names a place
@@ -76,7 +76,7 @@ class Wayback:
             to,
             self._where(to),
             steps=sum(entry.seq > to for entry in line(history) if entry.seq in set(checkpoints(history))),
-            files=tuple(PlannedFile(one.path, one.since, one.added, one.removed, one.yours) for one in files.changes),
+            files=files.changes,
             beyond=files.beyond,
             no_files=files.unknown,
             jobs=files.jobs,

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from forkcli.core.entries import Entry
+from forkcli.core.file_plan import OnEdit, PathChange
 from forkcli.core.ids import AgentId, Seq
 
 What = Literal["both", "conversation", "files"]
-OnEdit = Literal["stop", "keep", "replace"]  # files that the user changed meanwhile; stop: then nothing is done
 Children = Literal["keep", "stop", "adopt"]  # adopt: their reports come to the past self
 
 
@@ -44,20 +44,6 @@ class RewindRow:
 
 
 @dataclass(frozen=True, slots=True)
-class PlannedFile:
-    """A file that differs from what it was. `since` says what happened to it since; going back undoes that.
-
-    `added` and `removed` are lines, None for what has none; `yours` says that the user changed it, not the agent.
-    """
-
-    path: str
-    since: Literal["added", "modified", "deleted"]
-    added: int | None = None
-    removed: int | None = None
-    yours: bool = False
-
-
-@dataclass(frozen=True, slots=True)
 class RunningChild:
     """A child of the stretch that would be left, which still runs."""
 
@@ -75,7 +61,7 @@ class RewindPlan:
     to: Seq
     where: str  # "before “make it blue”", "checkpoint 12"
     steps: int  # of the stretch that would be left
-    files: tuple[PlannedFile, ...] = ()
+    files: tuple[PathChange, ...] = ()
     beyond: tuple[str, ...] = ()  # what cannot be restored: a path and why, each
     no_files: str = ""
     jobs: bool = False

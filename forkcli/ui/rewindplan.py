@@ -10,10 +10,11 @@ from typing import Literal
 
 from rich.text import Text
 
+from forkcli.core.file_plan import OnEdit, PathChange
 from forkcli.ui.figures import count
 from forkcli.ui.look import BAD, FAINT, GOOD, STRONG, USER, WARN, Look
 from forkcli.ui.panel import LEAVE, MOVES, NO_KEYS, AskedFor, clipped, folded, moved
-from forkcli.ui.rewindable import Children, OnEdit, PlannedFile, RewindOrder, RewindPlan
+from forkcli.ui.rewindable import Children, RewindOrder, RewindPlan
 from forkcli.ui.sanitize import first_line, one_line
 
 BEYOND = 3  # things named that cannot be restored
@@ -89,7 +90,7 @@ class PlanPanel(AskedFor):
     def _whose(self) -> str:
         return "you or a job" if self._plan.jobs else "you"
 
-    def _yours(self) -> list[PlannedFile]:
+    def _yours(self) -> list[PathChange]:
         return [file for file in self._plan.files if file.yours]
 
     def _options(self) -> list[_Option]:
@@ -176,7 +177,7 @@ class PlanPanel(AskedFor):
         note = f", {yours} of them changed by {self._whose}" if yours else ""
         return [*map(self._file, shown), Text(f"  {self._look.more} {more} changed since{note}", FAINT)]
 
-    def _file(self, file: PlannedFile) -> Text:
+    def _file(self, file: PathChange) -> Text:
         sign, style, fate = {
             "modified": ("~", WARN, ""),
             "added": ("+", GOOD, "new, would be removed"),

@@ -3,11 +3,11 @@
 from dataclasses import dataclass, field, replace
 
 from forkcli.core import entries as e
+from forkcli.core.file_plan import PathChange
 from forkcli.core.ids import AgentId, Seq
 from forkcli.errors import ForkError
 from forkcli.ui.fleetview import BoardRow, BoardView
 from forkcli.ui.rewindable import (
-    PlannedFile,
     Rewindables,
     RewindOrder,
     RewindPlan,
@@ -36,10 +36,10 @@ ROWS = (
 PLAN = RewindPlan(
     Seq(16), "before “now the price too”", 4,
     (
-        PlannedFile("src/cart.py", "modified", 3, 1),
-        PlannedFile("src/new_price.py", "added", 40),
-        PlannedFile("docs/old.md", "deleted", None, 12),
-        PlannedFile("src/price.py", "modified", 2, 2, yours=True),
+        PathChange("src/cart.py", "modified", 3, 1),
+        PathChange("src/new_price.py", "added", 40),
+        PathChange("docs/old.md", "deleted", None, 12),
+        PathChange("src/price.py", "modified", 2, 2, yours=True),
     ),
     ("data/big.bin: larger than 64 MiB", "node_modules: ignored"),
     children=(RunningChild(AgentId("f2"), "look for other uses of Price"),),

@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 from rewind_kit import BARE, PLAN, ROWS
 from rich.text import Text
 
+from forkcli.core.file_plan import PathChange
 from forkcli.core.ids import Seq
 from forkcli.ui.console import Paper
 from forkcli.ui.look import ASCII, Look
-from forkcli.ui.rewindable import PlannedFile, RewindOrder, RewindRow
+from forkcli.ui.rewindable import RewindOrder, RewindRow
 from forkcli.ui.rewindlist import RewindList
 from forkcli.ui.rewindplan import PlanPanel
 
@@ -211,7 +212,7 @@ def test_where_files_cannot_be_restored_it_says_why_and_does_not_offer_it() -> N
 
 
 def test_many_files_leave_room_for_the_choices_and_the_users_come_first() -> None:
-    files = tuple(PlannedFile(f"src/{n}.py", "modified", n, n, yours=n == 250) for n in range(300))
+    files = tuple(PathChange(f"src/{n}.py", "modified", n, n, yours=n == 250) for n in range(300))
     lines = seen(plan(files=files, beyond=()).lines(14, 80))
     assert len(lines) <= 14
     assert "src/250.py" in lines[2]
@@ -220,7 +221,7 @@ def test_many_files_leave_room_for_the_choices_and_the_users_come_first() -> Non
 
 
 def test_where_a_job_ran_since_a_change_may_be_its_and_not_yours() -> None:
-    files = (PlannedFile("a.log", "modified", 1, yours=True),)
+    files = (PathChange("a.log", "modified", 1, yours=True),)
     panel = plan(files=files, jobs=True)
     assert "you or a job changed it" in "\n".join(seen(panel.lines(30, 100)))
     panel.key("c-m")
