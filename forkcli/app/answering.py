@@ -119,7 +119,7 @@ class Answering:
 
     async def _history(self, name: AgentId) -> History:
         """The history of the asked agent, as it is now. Raises ForkError for one that has not begun."""
-        await self._ended(name)
+        await self.session.settled(name)
         live = self.session.live(name)
         if live is not None:
             return live[0].history
@@ -145,7 +145,7 @@ class Answering:
 
     async def _record(self, name: AgentId, body: Asked) -> None:
         """Put a question or its answer on record in the asked agent's history, whatever that does right now."""
-        await self._ended(name)
+        await self.session.settled(name)
         live = self.session.live(name)
         if live is not None:
             live[0].record(body)
@@ -193,16 +193,10 @@ class Answering:
             except ForkError:
                 if self.session.live(name) is not None:
                     raise  # else it has ended just now, and its files were closed meanwhile
-        await self._ended(name)
+        await self.session.settled(name)
         seen = await asyncio.to_thread(files_of_agent, self.session, name, borrowed)
         view = await asyncio.to_thread(look, seen)
         return Desk(agent, fork_rig(self.session.around, agent, view, self.session.rig), tuple(borrowed))
-
-    async def _ended(self, name: AgentId) -> None:
-        """Until an agent whose turn is over has let go of its files."""
-        member = self.session.fleet.members.get(name)
-        if member is not None and member.over:
-            await asyncio.wait([member.task])
 
     def _opening(self, name: AgentId, asked: History, past: History, order: Asked) -> list[Body]:
         child = answering_child(order.agent, order.by, order.question)

@@ -12,6 +12,7 @@ from forkcli.app.attach import attachments
 from forkcli.app.checking import ROUNDS, demand, go_on_with_checks, hold_to_checks
 from forkcli.app.crew import Surroundings
 from forkcli.app.drafting import Draft, go_on
+from forkcli.app.family import renew
 from forkcli.app.paths import complete
 from forkcli.app.session import Session, new_session
 from forkcli.config import Settings
@@ -89,6 +90,7 @@ class ReplDriver:
         """The open session; made now if there is none yet."""
         if self.session is None:
             self.session = new_session(self.around)
+        await renew(self.session)
         await self.measure()
         return self.session
 
@@ -189,6 +191,7 @@ class ReplDriver:
         """Put changes on record, and have new sessions begin with these settings."""
         self.around = replace(self.around, settings=settings)
         if self.session is not None:
+            await renew(self.session)
             self.session.agent.record(*bodies)
             await self.measure()
 

@@ -44,7 +44,7 @@ def go(session: "Session", name: str) -> None:
     known = session.around.scratch.agents(session.id)
     if not is_agent_id(name) or agent not in known:
         raise unknown_agent(name, known)
-    if agent == session.agent.id:
+    if agent == session.agent.id and not session.agent.ended:
         return
     if agent in session.answering.live:
         raise ForkError(f"{name} answers a question right now", "go there when it has answered")
@@ -71,6 +71,13 @@ def unknown_agent(name: str, known: Sequence[str]) -> ForkError:
     return ForkError(f"there is no agent {name!r} in this session", f"its agents: {', '.join(known)}", kind=Kind.USAGE)
 
 
+async def renew(session: "Session") -> None:
+    """Open the agent in focus again where its task ended meanwhile, which let go of its files. Raises ForkError."""
+    await session.settled(session.agent.id)
+    if session.agent.ended:
+        go(session, session.agent.id)
+
+
 def files_of_agent(
     session: "Session", name: AgentId, opened: list[Workspace] | None = None, below: frozenset[AgentId] = frozenset()
 ) -> Workspace:
@@ -81,8 +88,9 @@ def files_of_agent(
     """
     if name in below:
         raise ForkError(f"the history of {name} names an agent above it that is below it", "`fork check` says more")
-    if name in session.opened:
-        return session.opened[name][1].workspace
+    held = session.held(name)
+    if held is not None:
+        return held[1].workspace
     folder = session.around.scratch.agent_folder(session.id, name)
     about = folded(folder, read_history(folder / HISTORY)).agent
     if about is None or about.above is None:

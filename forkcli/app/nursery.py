@@ -131,7 +131,7 @@ class ForkNursery:
             await rig.keeper.leave()
         await rig.jobs.close()
         await rig.workspace.close()
-        child.files.close()
+        child.end()
 
     async def end(self, parent: Agent, above: Rig, child: Agent, rig: Rig, order: Order) -> str:
         """Close a child that has ended; the id of the snapshot of its files."""
@@ -142,7 +142,7 @@ class ForkNursery:
             return known or await self.merging.made(parent, above, child, rig, order.from_seq)
         finally:
             await rig.workspace.close()
-            child.files.close()
+            child.end()
 
     async def merge(self, parent: Agent, rig: Rig, order: Order, report: Report) -> Merge | None:
         """Bring a child's files into its parent's workspace; None for a child that has none of its own."""

@@ -1,5 +1,6 @@
 """A session that is open: made new or gone on with. It owns the lock, the files, the agent and its rig."""
 
+import asyncio
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -60,12 +61,21 @@ class Session:
 
     def live(self, name: AgentId) -> tuple[Agent, Rig] | None:
         """An agent that is open in this process, whether it runs or not."""
-        if name == self.agent.id:
-            return self.agent, self.rig
         member, desk = self.fleet.members.get(name), self.answering.live.get(name)
         if member is not None and member.agent is not None and member.rig is not None and not member.over:
             return member.agent, member.rig
-        return (desk.agent, desk.rig) if desk is not None else self.opened.get(name)
+        return (desk.agent, desk.rig) if desk is not None else self.held(name)
+
+    def held(self, name: AgentId) -> tuple[Agent, Rig] | None:
+        """An agent that the person is or was with; None for one whose task has ended since, which closed its files."""
+        found = (self.agent, self.rig) if name == self.agent.id else self.opened.get(name)
+        return None if found is None or found[0].ended else found
+
+    async def settled(self, name: AgentId) -> None:
+        """Until an agent whose turn is over has let go of its files."""
+        member = self.fleet.members.get(name)
+        if member is not None and member.over:
+            await asyncio.wait([member.task])
 
     def focus(self, agent: Agent, rig: Rig) -> None:
         """Move the focus to another agent; the one before stays open."""
@@ -86,7 +96,7 @@ class Session:
     async def merge(self, name: str) -> Merge:
         """Bring the files of a fork of the agent in focus into its own, as they are now. Raises ForkError."""
         child = AgentId(name)
-        fork, opened = self.agent.history.forks.get(child), self.opened.get(child)
+        fork, opened = self.agent.history.forks.get(child), self.held(child)
         tree = ""
         if fork is not None and opened is not None:
             tree = await self.merging.made(self.agent, self.rig, *opened, fork.from_seq)

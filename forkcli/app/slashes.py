@@ -1,6 +1,7 @@
 """The slash commands that this version has: each a short function from the rest of the line to what is shown."""
 
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 from forkcli import __version__
@@ -8,7 +9,7 @@ from forkcli.app import slashes_back
 from forkcli.app.board import LiveBoard
 from forkcli.app.drafting import accept, propose
 from forkcli.app.driver import ReplDriver, session_of
-from forkcli.app.family import fork_conversation, fork_task, go, stop_agent
+from forkcli.app.family import fork_conversation, fork_task, go, renew, stop_agent
 from forkcli.app.session import resume_session
 from forkcli.app.spawning import spawn
 from forkcli.app.talking import ask, tell
@@ -44,6 +45,9 @@ def slashes_for(driver: ReplDriver) -> Sequence[Slash]:
 
 def _bound(handler: Handler, driver: ReplDriver) -> Callable[[str], Awaitable[Shown | None]]:
     async def run(rest: str) -> Shown | None:
+        if driver.session is not None:
+            with suppress(ForkError):  # from where the focus cannot be opened, one can still go elsewhere
+                await renew(driver.session)
         return await handler(driver, rest.strip())
 
     return run

@@ -33,6 +33,7 @@ class Agent:
     task: asyncio.Task[object] | None = None  # the turn that runs
     told: list[Message] = field(default_factory=list)  # messages from inside fork (jobs), not yet recorded
     woken: asyncio.Event = field(default_factory=asyncio.Event)  # a child of its has reported
+    ended: bool = False  # its task is over and its files are closed: who goes on with it opens it anew
 
     def record(self, *bodies: Body, sync: bool = True) -> list[Entry]:
         """Append to the history, fold, derive the other files, then emit: in this order, without awaiting."""
@@ -48,6 +49,11 @@ class Agent:
         for entry in entries:
             self.emit(Appended(self.id, entry))
         return entries
+
+    def end(self) -> None:
+        """Let go of its files, since its task is over."""
+        self.ended = True
+        self.files.close()
 
     def halt(self, stop: Stop) -> None:
         """End the running turn, once: what is complete is kept. Nothing happens when none runs."""

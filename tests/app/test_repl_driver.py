@@ -22,6 +22,7 @@ from forkcli.engine.agent import Approvals
 from forkcli.engine.ports import Answer, Question
 from forkcli.errors import ForkError, Kind
 from forkcli.models.scripted import Reply, ScriptedServer, call, reply, say
+from forkcli.models.scripted.script import Script
 from forkcli.store.lock import lock_session
 from forkcli.store.scratch import Scratch
 from forkcli.ui.ports import Choice, Lines, Table
@@ -33,8 +34,8 @@ def nothing(_event: Event) -> None:
 
 
 @asynccontextmanager
-async def driver_in(project: Path, *script: Reply) -> AsyncIterator[ReplDriver]:
-    with ScriptedServer(script) as server:
+async def driver_in(project: Path, *script: Reply, plays: Script = ()) -> AsyncIterator[ReplDriver]:
+    with ScriptedServer(script or plays) as server:
         settings = Settings(project, project, base_url=server.base_url, api_key="scripted")
         model, scratch = build_model(settings), Scratch(project)
         scratch.ensure()
