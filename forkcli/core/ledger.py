@@ -207,7 +207,7 @@ class _Book:
                 pass
 
     def _command(self, result: e.ToolResult, args: Block) -> None:
-        if args.get("stop"):
+        if args.get("stop") or (result.is_error and not args.get("command")):  # that ran nothing
             return
         facts, command, last = result.facts, str(args.get("command", "?")), _last_line(result)
         if facts.job:

@@ -79,7 +79,7 @@ def answer_started(parent: Agent, order: Order) -> None:
     """Answer the call of children in the background."""
     if order.call is not None and order.call in parent.history.open_calls:
         names = ", ".join(child.agent for child in order.children)
-        told = f"Started: {names}. They work in the background; each report reaches you as a message when it ends."
+        told = f"Started: {names}. Each works in the background; its report reaches you as a message."
         if isinstance(order, Spawn) and order.interview == "self":
             told += f" What {_new(order)[0]} asks reaches you as a message too, and it waits: answer with `send`."
         parent.record(ToolResult(order.call, order.TYPE, (text_block(told),)))

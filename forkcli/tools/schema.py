@@ -95,6 +95,8 @@ def _allowed(rule: Json) -> str:
     if "enum" in rule:
         return "one of " + ", ".join(json.dumps(choice) for choice in rule["enum"])
     kind: str = rule["type"]
+    if "properties" in rule:
+        return "an object with " + ", ".join(f"`{field}`" for field in rule["properties"])
     words = f"{'an' if kind[0] in 'aeio' else 'a'} {kind}"
     if rule.get("minLength"):
         words += " that is not empty"

@@ -55,7 +55,10 @@ def test_an_answer_that_calls_a_tool_is_not_what_the_user_was_told() -> None:
 
 def test_commands_are_told_with_how_they_ended_and_the_newest_run_of_the_same_one_stands_for_all() -> None:
     refused = done("bash", reads="Not run: the user refused network for this command.", error=True, command="curl x")
-    lines = text(*ran("pytest -q", 1), *ran("ls\n  -l"), *refused, *ran("pytest -q", 0, "..\n2 passed\n[cwd: src]"))
+    wrong = done("bash", reads="`bash` has no field `cmd`.", error=True, cmd="ls")
+    lines = text(
+        *ran("pytest -q", 1), *ran("ls\n  -l"), *refused, *wrong, *ran("pytest -q", 0, "..\n2 passed\n[cwd: src]")
+    )
     assert lines.splitlines()[1:-1] == [
         "Commands that ran, the newest last:",
         "- `ls -l`: exit 0",

@@ -89,7 +89,7 @@ def test_a_missing_field_is_named_with_what_it_takes() -> None:
         ("path", ["a"], '`path` of `probe` must be a string, not ["a"]'),
         ("tasks", [], "`tasks` of `probe` must be an array with 1 to 3 items, not []"),
         ("tasks", [{"task": ""}], '`tasks[0].task` of `probe` must be a string that is not empty, not ""'),
-        ("tasks", ["x"], '`tasks[0]` of `probe` must be an object, not "x"'),
+        ("tasks", ["x"], '`tasks[0]` of `probe` must be an object with `task`, `access`, `max_steps`, not "x"'),
         (
             "tasks",
             [{"task": "x", "max_steps": 0}],
