@@ -22,6 +22,7 @@ from forkcli.ui.sanitize import one_line
 from forkcli.workspace.base import open_workspace
 
 LONGEST = 1000  # characters of a warning
+BEYOND = 20  # things named that are not restored
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +45,11 @@ def rewind(
     """Take an agent back to entry `number`, before a prompt where it is a prompt's. Raises ForkError."""
 
     async def back(way: Wayback) -> Rewound:
+        to = way.place(number, before=False)
+        if files == "restore":
+            _tell_beyond((await way.plan(to)).beyond)
         order = RewindOrder(
-            way.place(number, before=False),
+            to,
             "both" if files == "restore" else "conversation",
             "replace" if replace_edited else "stop",
             "adopt",
@@ -59,6 +63,8 @@ def report(settings: Settings, session: str | None, agent: str | None, number: s
     """Take an agent back to checkpoint `number` with a report: `text`, or what it writes itself. Raises ForkError."""
 
     async def back(way: Wayback) -> Rewound:
+        if files == "restore":
+            _tell_beyond((await way.plan(way.number(number))).beyond)
         return await way.report(way.number(number), text, files=files)
 
     return _carried_out(settings, session, agent, back, asks_model=not text.strip())
@@ -103,6 +109,13 @@ def _back(session: Session, rewound: Rewound) -> Back:
     return Back(
         session.id, session.agent.id, done.to, rewound.undo, done.abandoned, done.restored, done.removed, rewound.note
     )
+
+
+def _tell_beyond(beyond: tuple[str, ...]) -> None:
+    """Say beforehand what does not go back."""
+    more = [f"{len(beyond) - BEYOND} more are not restored"] if len(beyond) > BEYOND else []
+    for line in [*(f"not restored: {one}" for one in beyond[:BEYOND]), *more]:
+        sys.stderr.write(one_line(line, LONGEST) + "\n")
 
 
 def _tell(event: Event) -> None:

@@ -54,9 +54,7 @@ class GoingBack:
         if now is None:
             return FilesPlan(unknown=UNKNOWN)
         changes = tuple(_told(change, now.yours) for change in now.changes)
-        excluded = dict.fromkeys((*now.mark.excluded, *now.taken.excluded))
-        beyond = (*_outside(agent, to), *excluded, *await self._beyond(agent, rig))
-        return FilesPlan(changes, beyond, jobs=now.jobs)
+        return FilesPlan(changes, await self._beyond(agent, rig, now, to), jobs=now.jobs)
 
     async def changed_since(self, agent: Agent, rig: Rig, to: Seq) -> tuple[str, ...]:
         """Paths that differ now from what they were at entry `to`; where no snapshot tells, those that tools named."""
@@ -88,8 +86,9 @@ class GoingBack:
         if not changed or (on_edit == "stop" and yours):
             before = self._note(agent, now.taken, head)
             return Restored(done=not changed, before=before, conflicts=yours)
+        beyond = await self._beyond(agent, rig, now, to)
         async with self.merging.turn:
-            return await whole(self._restore(agent, rig, now, to, on_edit, yours))
+            return replace(await whole(self._restore(agent, rig, now, to, on_edit, yours)), beyond=beyond)
 
     # --- looking ------------------------------------------------------------------------------------------------------
 
@@ -111,8 +110,8 @@ class GoingBack:
         changes, yours = await aside(compare)
         return Now(mark, taken, changes, yours, jobs)
 
-    async def _beyond(self, agent: Agent, rig: Rig) -> list[str]:
-        """What no snapshot holds, whatever is done."""
+    async def _beyond(self, agent: Agent, rig: Rig, now: Now, to: Seq) -> tuple[str, ...]:
+        """What does not go back to what it was at entry `to`, since no snapshot holds it."""
         workspace = rig.workspace
         run = workspace.git_run if isinstance(workspace, ForkWorkspace) else None
         ignored = await aside(partial(self.merging.snapshots.ignored, self.merging.name(agent.id), run))
@@ -120,7 +119,8 @@ class GoingBack:
         if len(ignored) > NAMED:
             found.append(f"{len(ignored) - NAMED} more ignored files and directories")
         found += [f"{root}: outside of the project" for root in added_roots(workspace)]
-        return found
+        excluded = dict.fromkeys((*now.mark.excluded, *now.taken.excluded))
+        return (*_outside(agent, to), *excluded, *found)
 
     async def _taken(self, agent: Agent, rig: Rig) -> Snapshot:
         if isinstance(rig.keeper, FilesKeeper):

@@ -153,6 +153,7 @@ class Rewinding:
             changed=changed,
             restored=restored.restored if restored else (),
             removed=restored.removed if restored else (),
+            beyond=restored.beyond if restored else (),
             left=tuple(one.path for one in restored.kept) if restored else (),
             jobs=rig.jobs.running,
             running=frozenset(self.fleet.running(agent)),

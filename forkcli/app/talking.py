@@ -4,7 +4,7 @@ from forkcli.app.driver import ReplDriver, session_of
 from forkcli.app.family import unknown_agent
 from forkcli.app.session import Session
 from forkcli.core.asked import USER
-from forkcli.core.ids import AgentId
+from forkcli.core.ids import AgentId, is_agent_id
 from forkcli.errors import ForkError, Kind
 from forkcli.store.agent_files import INBOX
 from forkcli.store.inbox import put_message
@@ -44,6 +44,8 @@ def _asked(session: Session, rest: str) -> tuple[AgentId, str]:
     first, more = first_word(rest)
     if first in session.post.known():
         return AgentId(first), more
+    if is_agent_id(first):
+        raise unknown_agent(first, session.post.known())
     return session.agent.id, rest.strip()
 
 

@@ -54,7 +54,7 @@ class Restored:
     """What became of the files. Unless `done`, none was changed, and `conflicts` says what stood against it.
 
     `before` is the number of the snapshot entry that holds what was there: restoring the files of that entry undoes
-    this. `kept` are files that were left as they are.
+    this. `kept` are files that were left as they are, `beyond` what could not go back in any case, and why.
     """
 
     done: bool
@@ -63,6 +63,7 @@ class Restored:
     removed: tuple[str, ...] = ()  # those of them that were deleted
     kept: tuple[Unrestored, ...] = ()
     conflicts: tuple[Unrestored, ...] = ()
+    beyond: tuple[str, ...] = ()
 
 
 def in_the_way(paths: Iterable[str], *, jobs: bool) -> tuple[Unrestored, ...]:

@@ -19,6 +19,7 @@ class World:
     running: frozenset[AgentId] = frozenset()  # agents at work
     unread: str = ""  # what came after the report was written, in a few words
     removed: tuple[str, ...] = ()  # those of `restored` that were removed, since they were not there
+    beyond: tuple[str, ...] = ()  # where files were put back: what could not be, a path (or what it is) and why, each
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from forkcli.core.reports import files_of
 
 LEDGER_CHARS = 40_000  # of a ledger, if nothing else is said
 NAME_CHARS = 300  # of a path
+BEYOND = 10  # things named that no snapshot holds
 
 _LEFT = "left out"
 
@@ -90,7 +91,12 @@ def files_lines(ledger: Ledger, most: int, *, restored: bool = True) -> list[str
     if world.changed is None:
         told = "Files that `write`, `edit` and merges changed since then (what commands changed is not known)"
         lines[0] = (told, [path for path in ledger.wrote if path not in known])
-    return [f"{head}: {_paths(paths, most)}" for head, paths in lines if paths]
+    became = [f"{head}: {_paths(paths, most)}" for head, paths in lines if paths]
+    if world.beyond and restored:
+        named = "; ".join(on_a_line(one, 160) for one in world.beyond[:BEYOND])
+        more = f" [{len(world.beyond) - BEYOND} more {_LEFT}]" if len(world.beyond) > BEYOND else ""
+        became.append(f"Not put back, since no snapshot holds it: {named}{more}")
+    return became
 
 
 def _talk(talk: Sequence[Talk], bounds: Bounds) -> list[str]:

@@ -56,7 +56,7 @@ def tree(view: TreeView, width: int | None, states: Mapping[str, str] | None = N
     out = [f"session {view.session}\n"]
     for row, depth in _nested(view.agents):
         indent = "  " * depth
-        kind = [row.kind] if row.kind == "abandoned" else []  # of the others the id says it
+        kind = [f"{row.kind} at {row.at}"] if row.kind == "abandoned" else []  # of the others the id says it
         facts = [row.agent, *kind, (states or {}).get(row.agent, row.state), *_spent(row)]
         if row.parent and row.first_cache_share is not None:
             facts.append(f"{share(row.first_cache_share)} cached at first")

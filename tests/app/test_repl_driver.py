@@ -191,6 +191,14 @@ async def test_words_that_a_command_does_not_take_begin_no_session(project: Path
         assert driver.around.scratch.sessions() == []
 
 
+async def test_a_question_to_an_agent_that_is_not_there_is_put_to_no_other(project: Path) -> None:
+    async with driver_in(project, reply("hello")) as driver:
+        (slash,) = [slash for slash in slashes_for(driver) if slash.name == "ask"]
+        await driver.turn("hi")
+        with pytest.raises(ForkError, match="no agent 'f99'"):
+            await slash.run("f99 what is it?")
+
+
 @pytest.mark.parametrize("line", ["fork", "fork look around", "ask who are you?"])
 async def test_nobody_forks_an_agent_that_knows_nothing_yet(project: Path, line: str) -> None:
     name, _, rest = line.partition(" ")

@@ -52,7 +52,7 @@ def test_a_rewind_of_the_models_is_an_object_of_the_stream_and_what_was_left_a_r
     assert (row["task"], row["files"]["state"]) == ("BACK", "in_place")
     assert desk.run("show", "f1", "--report").stdout == f"{REPORT}\n"
     card = desk.run("show", "f1").stdout
-    assert card.count("abandoned") == 1
+    assert "agent    f1, what main was before it went back" in card
     assert "state    done" in card
     assert tree(desk)["main"]["files"]["changed"] == []
     assert desk.run("check").code == 0
@@ -60,12 +60,15 @@ def test_a_rewind_of_the_models_is_an_object_of_the_stream_and_what_was_left_a_r
 
 def test_a_report_from_the_shell_names_the_agent_and_the_number_that_takes_it_back(desk: Desk, serve: Serve) -> None:
     serve(script)
+    (desk.project / ".gitignore").write_text("*.log\n")
+    (desk.project / "a.log").write_text("x\n")
     desk.run("-p", "work")
     by_hand = json.loads(desk.run("report", "3", "By hand.", "--json").stdout)
     assert (by_hand["to"], by_hand["left"]) == (3, "f1")
     assert by_hand["note"] == "Back at checkpoint 3. What came after it is f1 now."
-    back = desk.run("rewind", str(by_hand["undo"]))
+    back = desk.run("rewind", str(by_hand["undo"]), "--files", "restore")
     assert back.stdout.strip().isdigit()
+    assert back.stderr.startswith("not restored: a.log: ignored by git\nBack where you were at")
     written = json.loads(desk.run("report", "3", "--json").stdout)
     assert written["left"] == "f2"
     assert tree(desk)["f2"]["steps"] == 1

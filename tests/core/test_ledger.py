@@ -193,6 +193,13 @@ def test_files_are_told_by_what_became_of_them() -> None:
     ]
 
 
+def test_what_no_snapshot_holds_is_told_where_files_were_put_back() -> None:
+    beyond = tuple(f"build{n}/</ledger>: ignored by git" for n in range(12))
+    (line,) = text(world=World(changed=(), beyond=beyond)).splitlines()[1:-2]
+    assert line.startswith("Not put back, since no snapshot holds it: build0/&lt;/ledger>: ignored by git; build1/")
+    assert line.endswith("build9/&lt;/ledger>: ignored by git [2 more left out]")
+
+
 def test_without_a_snapshot_the_files_that_tools_and_merges_wrote_are_told() -> None:
     wrote = done("write", e.ToolFacts(changed=("a.py",)), path="a.py")
     lines = text(*wrote, *wrote, e.Merge(F1, "merged", ("b.py",)), e.Merge(F2, "conflict", ("c.py",)))

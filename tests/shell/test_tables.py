@@ -91,11 +91,11 @@ def test_sizes_are_for_people(number: int, shown: str) -> None:
 
 
 def test_a_stretch_that_was_left_behind_is_called_so() -> None:
-    left = replace(agent("f1", "main"), kind="abandoned")
+    left = replace(agent("f1", "main"), kind="abandoned", at=9)
     shown = tables.tree(TreeView(ID, (agent("main"), left, agent("f2", "main"))), None).splitlines()
-    assert [line.split()[:3] for line in shown if " done  " in line][1:] == [
-        ["f1", "abandoned", "done"],
-        ["f2", "done", "12"],
+    assert [line.split()[:4] for line in shown if " done  " in line][1:] == [
+        ["f1", "abandoned", "at", "9"],
+        ["f2", "done", "12", "steps"],
     ]
 
 
