@@ -202,7 +202,7 @@ def waits_for_a_prompt(history: History) -> bool:
                     return False
                 reported, back = reported or bool(told), to
             case Report(agent=name) if (order := history.forks.get(name)) is not None and order.call is None:
-                reported = True
+                reported = reported or not order.wait  # a reviewer's is the turn's own: nobody else is waited for so
             case Assistant(stop_reason="end_turn", cut=False):
                 return reported and not history.open_calls and not unreported(history)
             case Assistant() | Prompt() | ToolResult() | Message() | Checkpoint() | Report() | Rewind() | Resume():

@@ -19,7 +19,8 @@ from forkcli.core.checking import (
     round_told,
 )
 from forkcli.core.decide import Finish, Seal, is_unfinished, next_action
-from forkcli.core.entries import Body, Interrupt, Resume
+from forkcli.core.entries import Body, Child, Interrupt, Report, Resume, Spawn, Usage
+from forkcli.core.ids import AgentId, Seq
 from forkcli.core.messages import text_of
 from forkcli.core.seal import sealed
 
@@ -80,6 +81,14 @@ def test_a_turn_with_a_check_to_come_is_unfinished() -> None:
     assert is_unfinished(history(BOTH, *TURN))
     assert not is_unfinished(history(BOTH, *TURN, until(True), review(True)))
     assert not is_unfinished(history(*TURN))
+
+
+def test_a_review_is_unfinished_until_what_its_reviewer_said_is_a_verdict() -> None:
+    order = Spawn("look", (Child(AgentId("s1"), "review", "read"),), Seq(4), interview="none", merge="none")
+    report = Report(AgentId("s1"), "done", "approve", 1, Usage())
+    assert is_unfinished(history(BOTH, *TURN, until(True), order))
+    assert is_unfinished(history(BOTH, *TURN, until(True), order, report))
+    assert not is_unfinished(history(BOTH, *TURN, until(True), order, report, review(True)))
 
 
 def test_a_failure_is_a_message_that_has_to_be_answered_and_a_success_says_nothing() -> None:
