@@ -9,7 +9,6 @@ rename under its own lock: a removal that is cut short leaves no half session be
 
 import os
 import shlex
-import shutil
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -23,6 +22,8 @@ from forkcli.errors import ForkError, Kind
 from forkcli.store.lineage import Lineage
 from forkcli.store.lock import HeldError, guest, is_locked, lock_session
 from forkcli.store.scratch import Scratch, SessionSummary, agent_names
+from forkcli.workspace.layers import clear
+from forkcli.workspace.looking import is_real_dir
 
 MOST = 5  # agents that are named
 GONE = ".removed-"  # no session's name begins so
@@ -139,13 +140,16 @@ def _size(folder: Path) -> int:
 
 
 def _cut_short(scratch: Scratch) -> list[Path]:
-    """What an earlier removal left behind."""
-    return sorted((scratch.folder / "sessions").glob(GONE + "*"))
+    """What an earlier removal left behind; nothing that lies behind a link."""
+    sessions = scratch.folder / "sessions"
+    if scratch.folder.is_symlink() or sessions.is_symlink():
+        return []
+    return sorted(path for path in sessions.glob(GONE + "*") if is_real_dir(path))
 
 
 def _delete(folder: Path) -> None:
     try:
-        shutil.rmtree(folder)
+        clear(folder)  # also what a fork made of modes and depths in files of its own
     except OSError as error:
         raise _cannot(folder, error) from error
 

@@ -15,6 +15,7 @@ from forkcli.commands.tell import tell
 from forkcli.core.entries import ToolFacts, ToolResult
 from forkcli.core.history import History
 from forkcli.core.ids import CallId
+from forkcli.core.views import CleanView
 from forkcli.errors import ForkError
 from forkcli.models.scripted import ScriptedServer, call, reply
 from forkcli.store.reading import read_history
@@ -57,6 +58,20 @@ def test_sessions_behind_a_link_are_not_this_projects_to_remove_or_write_to(
         path.unlink()
         shutil.move(away, path)
     assert remove(project, leftovers(project)).sessions
+
+
+def test_nothing_behind_a_link_is_taken_for_the_rest_of_a_removal(session: Path, project: Path, tmp_path: Path) -> None:
+    sessions = session.parent
+    (tmp_path / "victim/.removed-20261122-0925-k3f").mkdir(parents=True)
+    (sessions / ".removed-20261122-0926-k3f").symlink_to(tmp_path / "victim")
+    (sessions / ".removed-20261122-0927-k3f").mkdir()
+    remove(project, CleanView(()))
+    assert not (sessions / ".removed-20261122-0927-k3f").exists()
+    _link_away(sessions, tmp_path / "sessions")
+    (tmp_path / "sessions/.removed-20261122-0928-k3f").mkdir()
+    remove(project, CleanView(()))
+    assert (tmp_path / "victim/.removed-20261122-0925-k3f").is_dir()
+    assert (tmp_path / "sessions/.removed-20261122-0928-k3f").is_dir()
 
 
 @pytest.mark.parametrize("kind", ["pipe", "link"])
