@@ -6,14 +6,15 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from forkcli.core import entries as e
+from forkcli.ui.excerpt import Excerpt
 from forkcli.ui.figures import count, dollars, share
 from forkcli.ui.fold import hang
 from forkcli.ui.item import Item
 from forkcli.ui.look import BAD, FAINT, GOOD, STRONG, WARN, Look
 from forkcli.ui.rewound import rewound_item
-from forkcli.ui.sanitize import first_line, one_line, sanitize
+from forkcli.ui.sanitize import first_line, one_line
 
-SHOWN_REPORT = 6  # lines of a report
+SHOWN_REPORT = 8  # rows of a report
 SHOWN_PATHS = 8
 SHOWN_NAMES = 4
 
@@ -86,11 +87,7 @@ def reported(report: e.Report, look: Look) -> Item:
         facts.append(f"{share(report.first_cache_share)} cached at first")
     sign = Text(f"{look.good if good else look.bad} ", GOOD if good else BAD)
     head = Text.assemble((one_line(report.agent, 12), STRONG), (f" {look.sep.join(facts)}", FAINT if good else BAD))
-    lines = [line for line in sanitize(report.text).split("\n") if line.strip()]
-    rows = [hang("  ", Text(line)) for line in lines[:SHOWN_REPORT]]
-    if len(lines) > SHOWN_REPORT:
-        rows.append(hang("  ", Text(f"{look.more} {count(len(lines) - SHOWN_REPORT, 'more line')}", FAINT)))
-    return Item(Group(hang(sign, head), *rows))
+    return Item(Group(hang(sign, head), Excerpt(report.text, SHOWN_REPORT, look)))
 
 
 def merged(merge: e.Merge, look: Look) -> Item | None:

@@ -1,16 +1,17 @@
 """A rewind as an item of the scrollback: who went back, to where, what that did to the files, and the report."""
 
-from rich.console import Group
+from rich.console import Group, RenderableType
 from rich.text import Text
 
 from forkcli.core import entries as e
+from forkcli.ui.excerpt import Excerpt
 from forkcli.ui.figures import count
 from forkcli.ui.fold import hang
 from forkcli.ui.item import Item
 from forkcli.ui.look import FAINT, STRONG, USER, WARN, Look
-from forkcli.ui.sanitize import one_line, sanitize
+from forkcli.ui.sanitize import one_line
 
-SHOWN_REPORT = 12  # lines
+SHOWN_REPORT = 14  # rows
 SHOWN_PATHS = 8
 
 _WHO = {
@@ -31,10 +32,7 @@ def rewound_item(rewind: e.Rewind, look: Look) -> Item:
     elif rewind.by == "fork":
         head.append("; no report could be had, and what was said since has left the context", WARN)
     head.append(f"{look.sep}{_files(rewind)}", FAINT)
-    lines = [line for line in sanitize(rewind.report).split("\n") if line.strip()]
-    rows = [hang("  ", line) for line in lines[:SHOWN_REPORT]]
-    if len(lines) > SHOWN_REPORT:
-        rows.append(hang("  ", Text(f"{look.more} {count(len(lines) - SHOWN_REPORT, 'more line')}", FAINT)))
+    rows: list[RenderableType] = [Excerpt(rewind.report, SHOWN_REPORT, look)] if rewind.report else []
     if rewind.let_go:
         names = ", ".join(one_line(name, 12) for name in rewind.let_go[:SHOWN_PATHS])
         rows.append(hang("  ", Text(f"at work on their own from here: {names}", FAINT)))

@@ -9,7 +9,7 @@ from forkcli.core import entries as e
 from forkcli.core import events as ev
 from forkcli.core.ids import AgentId, Seq, SessionId
 from forkcli.ui.console import Paper
-from forkcli.ui.family import forked
+from forkcli.ui.family import forked, reported
 from forkcli.ui.look import Look
 
 F1, F2 = AgentId("f1"), AgentId("f2")
@@ -84,7 +84,7 @@ def test_a_report_says_how_it_ended_and_begins() -> None:
     report = e.Report(F1, "done", "Mended `a.py:3`.\n\nTests pass.", 4, first_cache_share=0.99)
     said = Watched().on(appended(FORK), appended(report))
     assert "f1 done · 4 steps · 99% cached at first" in said
-    assert "Mended `a.py:3`." in said
+    assert "\n  Mended a.py:3.\n" in said
     assert "failed" in Watched().on(appended(replace(report, status="failed")))
 
 
@@ -176,3 +176,18 @@ def test_what_the_agent_on_screen_does_is_seen_however_many_others_work_and_howe
         assert "esc stops" in lines[0]
         assert lines[1].startswith("* f1")
         assert "more agents at work" in lines[-1]
+
+
+def test_a_report_is_laid_out_as_markdown_within_the_terminal_and_only_its_beginning_is_shown() -> None:
+    words = (
+        "**All** is *well* in `a.py`.\n\n"
+        + "\n".join(f"{n}. " + "word " * 30 for n in range(1, 9))
+        + "\n\n```\nif x:\n"
+    )
+    item = reported(e.Report(F1, "done", words), Look())
+    for width in (24, 40, 80):
+        rows = ["".join(part.text for part in row) for row in Paper().lines(item.body, width)]
+        assert max(map(len, rows)) <= width
+        assert rows[-1].startswith("  … ")
+        assert width < 40 or rows[1] == "  All is well in a.py."
+        assert width < 40 or len(rows) == 10

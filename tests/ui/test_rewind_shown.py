@@ -11,7 +11,7 @@ from forkcli.core.ids import AgentId, CallId, Seq
 from forkcli.ui.ports import Shown, Slash
 from forkcli.ui.rewindable import Rewound
 
-REPORT = "\n".join(f"finding {n}" for n in range(1, 21))
+REPORT = "\n".join(f"- finding {n}" for n in range(1, 21))
 
 
 def test_the_agents_own_says_where_to_what_is_left_behind_and_the_report() -> None:
@@ -23,9 +23,9 @@ def test_the_agents_own_says_where_to_what_is_left_behind_and_the_report() -> No
     said = watched.on(appended(rewind))
     assert "went back to 12, with a report; what is left behind is f3" in said
     assert "files as they are" in said
-    assert "finding 12" in said
-    assert "finding 13" not in said
-    assert "8 more lines" in said
+    assert "finding 14" in said
+    assert "finding 15" not in said
+    assert "6 more lines" in said
     assert not any("rewind to" in line for line in watched.live())
 
 
