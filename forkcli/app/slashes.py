@@ -26,7 +26,7 @@ from forkcli.core.views import CostRow, CostView, TreeView
 from forkcli.errors import ForkError, Kind
 from forkcli.models.catalog import DEFAULT_MODEL, EFFORTS, MODELS, full_name
 from forkcli.store.agent_files import TRANSCRIPT
-from forkcli.store.files import read_private
+from forkcli.store.files import read_text
 from forkcli.ui import tables
 from forkcli.ui.figures import price, tokens
 from forkcli.ui.figures import share as share_of
@@ -169,7 +169,7 @@ async def _history(driver: ReplDriver, _rest: str) -> Shown:
         return Lines("Nothing has happened yet.")
     path = driver.session.files.folder / TRANSCRIPT
     try:
-        text = read_private(path).decode("utf-8", "replace")
+        text = read_text(path)
     except OSError as error:
         raise ForkError(f"cannot read {path} ({(error.strerror or str(error)).lower()})") from error
     return Pager(str(path.relative_to(driver.around.settings.project)), text)

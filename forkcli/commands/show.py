@@ -12,7 +12,7 @@ from forkcli.core.views import AgentView, EntriesView, agent_row, answers_of
 from forkcli.errors import ForkError
 from forkcli.store.agent_files import REPORT, transcript_parts
 from forkcli.store.codec import encode
-from forkcli.store.files import read_private
+from forkcli.store.files import read_text
 from forkcli.store.scratch import Scratch
 from forkcli.workspace.snapshots import Snapshots
 
@@ -61,7 +61,7 @@ def context_json(found: Found) -> Json:
 def report_text(found: Found) -> str:
     """An agent's last report. Raises ForkError if it has not handed over one."""
     try:
-        return read_private(found.folder / REPORT).decode("utf-8", "replace")
+        return read_text(found.folder / REPORT)
     except OSError:
         raise ForkError(f"{found.folder.name} has handed over no report", "`fork tree` shows how it stands") from None
 
@@ -82,7 +82,7 @@ def first_prompt(project: Path, session: str | None) -> str:
     """The session's first prompt, verbatim but for bytes that are not UTF-8. Raises ForkError if it is not there."""
     path = Scratch(project).prompt_file(find_session(project, session))
     try:
-        return read_private(path).decode("utf-8", "replace")
+        return read_text(path)
     except OSError as error:
         raise ForkError(f"cannot read {path} ({(error.strerror or str(error)).lower()})") from error
 

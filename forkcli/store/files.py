@@ -43,6 +43,9 @@ def storage_error(path: Path | str, error: OSError) -> ForkError:
     return ForkError(f"cannot save `{path}`: {why}", *([hint] if hint else []), kind=Kind.STORAGE)
 
 
+LARGEST_TEXT = 128 << 20  # bytes of a file that is shown whole
+
+
 @contextmanager
 def saving(path: Path | str) -> Iterator[None]:
     """Turn an OSError inside into a ForkError about `path`."""
@@ -65,6 +68,14 @@ def read_private(path: Path, limit: int = -1) -> bytes:
     """At most `limit` bytes of a regular file, all of it without one. Raises OSError."""
     with os.fdopen(open_private(path, os.O_RDONLY), "rb") as file:
         return file.read(limit)
+
+
+def read_text(path: Path, limit: int = LARGEST_TEXT) -> str:
+    """A regular file to be shown to a person. Raises OSError, also for one of more than `limit` bytes."""
+    data = read_private(path, limit + 1)
+    if len(data) > limit:
+        raise OSError(errno.EFBIG, f"it is larger than {limit >> 20} MiB")
+    return data.decode("utf-8", "replace")
 
 
 def write_all(fd: int, data: bytes) -> None:

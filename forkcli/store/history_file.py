@@ -14,6 +14,8 @@ from forkcli.store.files import append_file, append_whole, open_private, read_pr
 from forkcli.store.lock import claim
 from forkcli.store.reading import Damage
 
+MOST_KNOWN = 64 << 20  # bytes of earlier copies that are looked through
+
 
 class HistoryFile:
     """An open history. After a failed append it takes no more: what is on disk is then not certain."""
@@ -96,7 +98,7 @@ def keep_damaged(path: Path, damage: Sequence[Damage]) -> None:
     """Copy damaged lines of the history at `path` to `history.jsonl.damaged`, each once."""
     copy = path.with_name(path.name + ".damaged")
     try:
-        known = set(read_private(copy).splitlines(keepends=True))
+        known = set(read_private(copy, MOST_KNOWN).splitlines(keepends=True))
     except OSError:
         known = set()
     lines = [d.raw for d in damage if d.raw and d.raw not in known]

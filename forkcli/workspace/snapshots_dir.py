@@ -28,6 +28,7 @@ GitRun = Callable[[Sequence[str], Mapping[str, str], bytes], GitResult]
 TIMEOUT_S = 300.0
 MOST_BYTES = 512 * 1024 * 1024
 _FEW_LOOSE = 64
+_SMALL = 64 * 1024
 _LEFTOVER_S = 3600.0  # what a killed git left behind is removed when it is older than any call can be
 _HEX = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _ATTRIBUTES = b"* -text !eol -filter -ident -working-tree-encoding !diff !merge !conflict-marker-size\n"
@@ -195,7 +196,7 @@ class SnapshotDir:
 
     def _settle(self) -> str:
         config = self.folder / "config"
-        kind = "sha256" if re.search(rb"(?i)objectformat\s*=\s*sha256", config.read_bytes()) else "sha1"
+        kind = "sha256" if re.search(rb"(?i)objectformat\s*=\s*sha256", _beginning(config)) else "sha1"
         text = _CONFIG.format(version=0 if kind == "sha1" else 1)
         if kind == "sha256":
             text += "[extensions]\n\tobjectFormat = sha256\n"
@@ -277,6 +278,12 @@ def _refuse_foreign(folder: Path) -> None:
             "move it away; fork makes its own, and the snapshots in it are lost to rewinds",
             kind=Kind.STORAGE,
         )
+
+
+def _beginning(path: Path) -> bytes:
+    """The first bytes of a file that is not longer, if fork wrote it."""
+    with path.open("rb") as file:
+        return file.read(_SMALL)
 
 
 def _is_plain(folder: Path) -> bool:

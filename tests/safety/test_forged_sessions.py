@@ -316,3 +316,13 @@ def test_the_shell_takes_no_session_back_that_came_with_a_clone(scratch: Scratch
     with pytest.raises(ForkError, match="was not made by fork here"):
         go[back]()
     assert history.read_bytes() == before
+
+
+@pytest.mark.parametrize("name", ["prompt.md", "agents/f1/report.md"])
+def test_what_is_larger_than_memory_is_not_shown(scratch: Scratch, name: str) -> None:
+    with (scratch.session_folder(SESSION) / name).open("r+b") as file:
+        file.truncate(1 << 40)  # without a block on the disk
+    with pytest.raises(ForkError, match=r"cannot read|no report"):
+        first_prompt(scratch.folder.parent, None) if name == "prompt.md" else report_text(
+            read_found(scratch.folder.parent, None, "f1")
+        )
