@@ -46,7 +46,7 @@ def _steps(entries: list[e.Entry]) -> Iterable[StepRow]:
             case e.Assistant(content=content):
                 did = _did(content)
             case e.Checkpoint(context_tokens=tokens, window=window) if did:
-                yield StepRow(entry.seq, did, share(tokens, window) if window else None)
+                yield StepRow(entry.seq, did, share(tokens, window) if window else None, entry.at)
 
 
 def _did(content: tuple[Block, ...]) -> str:

@@ -23,6 +23,7 @@ class StepRow:
     to: Seq
     did: str  # what the step before it did: the beginning of its text, or its tools with what they were about
     context_share: float | None = None  # 0 to 1
+    at: str = ""  # UTC, ISO 8601
 
 
 @dataclass(frozen=True, slots=True)

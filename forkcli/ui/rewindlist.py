@@ -56,10 +56,10 @@ class RewindList(AskedFor):
     # --- files, which are looked for while the list is there ---
 
     def wanted(self) -> Seq | None:
-        """A row on screen of which it is not known what changed since, the chosen one first."""
-        found = self._found()
-        chosen = found[self._index : self._index + 1]
-        return next((line.row.to for line in [*chosen, *reversed(self._seen)] if line.row.to not in self._files), None)
+        """A row on screen, or the chosen step, of which it is not known what changed since, the chosen one first."""
+        chosen = [line.to for line in self._found()[self._index : self._index + 1]]
+        rows = [line.row.to for line in reversed(self._seen)]
+        return next((to for to in (*chosen, *rows) if to not in self._files), None)
 
     def tell(self, to: Seq, files: tuple[str, ...] | None) -> None:
         """What changed since; None: it cannot be known."""
@@ -118,11 +118,11 @@ class RewindList(AskedFor):
         self._seen = found[start:end]
         hint = f"{self._look.sep}{one_line(self._filter, 40)}" if self._filter else ""
         out = [Text.assemble(("Go back to", STRONG), (hint, USER))]
-        digits = max((len(str(line.row.number)) for line in found), default=1)
+        digits = max((len(str(line.to if line.step else line.row.number)) for line in found), default=1)
         for at, line in enumerate(self._seen, start):
             out.append(self._line(line, digits, width, chosen=at == self._index))
         if found:
-            out.append(Text(f"  {self._since(found[self._index].row)}", FAINT))
+            out.append(Text(f"  {self._since(found[self._index].to)}", FAINT))
         else:
             out.append(Text("  nothing matches", FAINT))
         more = [f"{self._index + 1} of {len(found)}"] if len(found) > end - start else []
@@ -134,8 +134,9 @@ class RewindList(AskedFor):
         style = USER if chosen else ""
         out = Text.assemble((f"{self._look.user} " if chosen else "  ", USER))
         if line.step is not None:
-            out.append(f"{' ' * digits}  {line.step.to} ", style or FAINT)
-            out.append(f" {one_line(line.step.did, PREVIEW)}", style)
+            out.append(f"{line.step.to:>{digits}}  ", style or FAINT)
+            out.append(f"{local_time(line.step.at, self._now):5}  {' ' * (13 if width >= WIDE else 2)}", FAINT)
+            out.append(one_line(line.step.did, PREVIEW), style)
             if line.step.context_share is not None:
                 out.append(f"{self._look.sep}context {share(line.step.context_share)}", FAINT)
             return out
@@ -155,11 +156,11 @@ class RewindList(AskedFor):
         files = self._files[row.to]
         return "" if files is None else count(len(files), "file") if files else self._look.dot
 
-    def _since(self, row: RewindRow) -> str:
-        """What changed since a row, in words."""
-        if row.to not in self._files:
+    def _since(self, to: Seq) -> str:
+        """What changed since a row or a step, in words."""
+        if to not in self._files:
             return "looking what changed since"
-        files = self._files[row.to]
+        files = self._files[to]
         if not files:
             return "no file changed since" if files is not None else "what changed since is not known"
         named = ", ".join(one_line(path, 60) for path in files[:NAMED])

@@ -15,7 +15,7 @@ from forkcli.core.forking import opening
 from forkcli.core.history import History
 from forkcli.core.ids import AgentId, CallId, Seq
 from forkcli.core.messages import text_of
-from forkcli.core.rewinding import check_place, standing
+from forkcli.core.rewinding import check_own, check_place, standing
 from forkcli.errors import ForkError
 
 F1 = AgentId("f1")
@@ -142,6 +142,39 @@ def test_a_place_that_is_none_is_refused_with_the_checkpoints_that_there_are(
 def test_every_entry_of_ones_own_is_a_place() -> None:
     for entry in after().entries:
         check_place(after(), entry.seq)
+
+
+def gone_back(times: int, *then: e.Body) -> History:
+    """So often to checkpoint 7 by itself, each time after a step of work; then one more step."""
+    bodies = list(TURN[:6])
+
+    def work(name: str) -> None:
+        bodies.extend([answer(tool_use(name)), start(name), result(name), seal(len(bodies) + 5)])
+
+    for n in range(times):
+        work(f"c{n}")
+        bodies.extend([e.Rewind(Seq(7), "agent", "r", TOLD), seal(len(bodies) + 3)])
+    bodies.extend(then)
+    work("last")
+    return History.of(entries(bodies))
+
+
+def test_an_agent_goes_back_to_the_same_place_a_few_times_and_then_only_when_somebody_has_spoken() -> None:
+    check_own(gone_back(4), Seq(7))
+    for to in (7, 11):
+        check_own(gone_back(5, e.Message("f1", "hello")), Seq(to))
+    with pytest.raises(ForkError, match="you went back to checkpoint 7 or before it 5 times"):
+        check_own(gone_back(5), Seq(7))
+
+
+def test_an_agent_does_not_go_back_over_what_it_has_not_worked_on() -> None:
+    with pytest.raises(ForkError, match="nothing was done since checkpoint 10"):
+        check_own(after(), Seq(10))
+    idle = gone_back(1).entries[:-4]
+    with pytest.raises(ForkError, match="you have just come back from there"):
+        check_own(History.of(idle), Seq(7))
+    with pytest.raises(ForkError, match="there is no checkpoint 4"):
+        check_own(after(), Seq(4))
 
 
 def forked(*bodies: e.Body) -> History:

@@ -21,9 +21,9 @@ ROWS = (
     RewindRow(
         Seq(1), Seq(3), "2026-11-22T09:25:00Z", "find the bug in the cart and mend it",
         steps=(
-            StepRow(Seq(3), "the prompt", 0.02),
-            StepRow(Seq(8), "read src/cart.py, tests/test_cart.py", 0.06),
-            StepRow(Seq(13), "edit src/cart.py, bash python -m pytest -q", 0.11),
+            StepRow(Seq(3), "the prompt", 0.02, "2026-11-22T09:25:07Z"),
+            StepRow(Seq(8), "read src/cart.py, tests/test_cart.py", 0.06, "2026-11-22T09:26:07Z"),
+            StepRow(Seq(13), "edit src/cart.py, bash python -m pytest -q", 0.11, "2026-11-22T09:27:07Z"),
         ),
     ),
     RewindRow(

@@ -76,8 +76,12 @@ def test_a_key_unfolds_the_steps_of_a_prompt_and_folds_them_away(key: str) -> No
     lines = seen(panel.lines(20, 80))
     assert [line.split()[0] for line in lines[2:5]] == ["3", "8", "13"]
     assert "edit src/cart.py, bash python -m pytest -q · context 11%" in lines[4]
+    assert lines[4].split()[1] == "09:27"
     press(panel, "down", "down")
     assert "read src/cart.py" in signed(seen(panel.lines(20, 80)))
+    assert panel.wanted() == Seq(8)
+    panel.tell(Seq(8), ("of-the-step.py",))
+    assert "changed since: of-the-step.py" in "\n".join(seen(panel.lines(20, 80)))
     panel.key("left")
     assert "find the bug" in signed(seen(panel.lines(20, 80)))
     assert "context" not in "\n".join(seen(panel.lines(20, 80)))
