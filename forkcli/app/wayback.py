@@ -12,7 +12,7 @@ from forkcli.commands.rewindable import rewind_rows
 from forkcli.core.entries import Assistant, Prompt
 from forkcli.core.file_plan import FilesPlan, Restored
 from forkcli.core.ids import AgentId, Seq
-from forkcli.core.rewinding import check_place, checkpoints, first_checkpoint, line
+from forkcli.core.rewinding import check_place, checkpoints, first_checkpoint, head_left, line
 from forkcli.engine.agent import Agent, Stop
 from forkcli.errors import ForkError, Kind
 from forkcli.ui.rewindable import RewindOrder, RewindPlan, RewindRow, Rewound, RunningChild
@@ -108,7 +108,7 @@ class Wayback:
             let_go=tuple(running) if order.children == "keep" else (),
         )
         await self._rewinding.go(agent, session.rig, way)
-        return self._rewound(where, at, prompt)
+        return self._rewound(where, prompt)
 
     # --- with a report ------------------------------------------------------------------------------------------------
 
@@ -129,7 +129,7 @@ class Wayback:
                 raise written.error()
             way = Way(to, at, report=written.text, left=written.author)
         done = await self._rewinding.go(agent, rig, replace(way, files=files, asks=asks))
-        return self._rewound(f"checkpoint {to}", at, "", done.abandoned)
+        return self._rewound(f"checkpoint {to}", "", done.abandoned)
 
     async def compact(self, focus: str) -> Rewound:
         """A report to the first prompt, which waits for the next prompt. Raises ForkError."""
@@ -149,7 +149,7 @@ class Wayback:
             raise ForkError(f"{agent.id} is at work", "stop it first (Esc), then go back")
         return agent
 
-    def _rewound(self, where: str, at: Seq, prompt: str, left: AgentId | None = None) -> Rewound:
+    def _rewound(self, where: str, prompt: str, left: AgentId | None = None) -> Rewound:
         restored = self._rewinding.outcome
         files = f" Files: {_became(restored)}." if restored is not None else ""
         left_alone = ", ".join(one.path for one in restored.kept) if restored is not None else ""
@@ -158,9 +158,16 @@ class Wayback:
         agent = self.session.agent
         shown = tuple(line(agent.history)) or tuple(agent.history.entries)
         at_one = "at " if where.startswith("checkpoint ") else ""
-        came = ", ".join(message.sender for message in agent.history.reports_told(agent.history.rewinds[-1].seq))
+        done = agent.history.rewinds[-1]
+        came = ", ".join(message.sender for message in agent.history.reports_told(done.seq))
         reports = f" Reports that have come for it meanwhile: {came}." if came else ""
-        return Rewound(f"Back {at_one}{where}.{files}{kept}{became}{reports}", at, shown, agent.id, prompt)
+        return Rewound(
+            f"Back {at_one}{where}.{files}{kept}{became}{reports}",
+            head_left(agent.history, done),
+            shown,
+            agent.id,
+            prompt,
+        )
 
     def _prompt_after(self, to: Seq) -> str:
         """The text of the prompt that one lands before; empty where one lands elsewhere."""

@@ -45,6 +45,8 @@ def _steps(entries: list[e.Entry]) -> Iterable[StepRow]:
         match entry.body:
             case e.Assistant(content=content):
                 did = _did(content)
+            case e.Rewind(report=report, abandoned=author) if report:
+                did = _short(f"report{f' of {author}' if author else ''}: {report}")
             case e.Checkpoint(context_tokens=tokens, window=window) if did:
                 yield StepRow(entry.seq, did, share(tokens, window) if window else None, entry.at)
 
@@ -75,10 +77,15 @@ def _undos(history: History, here: list[e.Entry]) -> Iterable[RewindRow]:
 
 
 def _said_at(history: History, head: Seq) -> Seq:
-    """Where a head stands that was only gone back to: the entry that it went back to."""
+    """Where a head stands that was only gone back to: the entry that it went back to, snapshots of files apart."""
     bodies = {entry.seq: entry.body for entry in history.entries.own}
-    while isinstance(body := bodies.get(head), e.Rewind) and not body.report and body.to < head:
-        head = body.to
+    while (body := bodies.get(head)) is not None:
+        if isinstance(body, e.Snapshot):
+            head = Seq(head - 1)
+        elif isinstance(body, e.Rewind) and not body.report and body.to < head:
+            head = body.to
+        else:
+            break
     return head
 
 

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
+from back_kit import noted
 from fork_kit import Den, block_text, blocks, den, forks, newest, unmarked
 
 from forkcli.app.wayback import Wayback
@@ -230,6 +231,7 @@ def test_a_report_that_restores_files_leaves_what_the_user_changed_and_says_so(p
     with den(project, steps(WORK, reply("One."), reply("In short."))) as home:
 
         async def report(way: Wayback) -> object:
+            await noted(home)
             (project / "README.md").write_text("mine\n")
             return await way.report(Seq(3), text, files="restore", asks=False)
 
