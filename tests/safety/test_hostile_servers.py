@@ -38,10 +38,13 @@ def server(serve: Serve) -> Iterator[tuple[str, list[bytes]]]:
             while True:
                 threading.Thread(target=one, args=(listener.accept()[0],), daemon=True).start()
 
-    threading.Thread(target=accept, daemon=True).start()
+    accepting = threading.Thread(target=accept, daemon=True)
+    accepting.start()
     try:
         yield f"http://127.0.0.1:{listener.getsockname()[1]}", heads
     finally:
+        listener.shutdown(socket.SHUT_RDWR)
+        accepting.join()  # or it would accept for the next test, whose socket gets the number of this one
         listener.close()
 
 
