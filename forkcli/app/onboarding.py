@@ -128,7 +128,9 @@ def _files_told(access: Access, order: Order, parent: AgentId) -> str:
     end = "all of you have ended" if order.wait and len(order.children) > 1 else "you have ended"
     comes = f"merged into its files once {end}" if order.merge == "auto" else "kept apart until it merges them"
     own = "You have a copy of the project of your own, at the same paths"
-    not_all = "Not among them: what git ignores, and repositories within the project; report what of that is needed."
+    not_all = (
+        "Changes to what git ignores, or in repositories within the project, stay behind: report those that matter."
+    )
     return f"{own}: {parent} does not see it; your changes are {comes}. {not_all}"
 
 

@@ -52,7 +52,9 @@ def test_a_fork_sends_its_parents_bytes_then_the_results_of_the_other_calls_then
             assert own["content"][0] == after[-1]["content"][0]  # the result of the read beside it
             assert [block["type"] for block in own["content"]] == ["tool_result"] * 2
             assert f"You are f{number} now" in block_text(own["content"][1])
-            assert "Not among them: what git ignores" in block_text(own["content"][1])
+            assert "Changes to what git ignores, or in repositories within the project, stay behind" in block_text(
+                own["content"][1]
+            )
         assert {str(body["messages"][:-1]) for body in seen} == {str(seen[0]["messages"][:-1])}
         assert len({str(body["messages"][-1]["content"][-1]) for body in seen}) == 3
         home.sound()
