@@ -1,6 +1,7 @@
 """Bounds of a family of forks, forks that fail, and forks that are stopped."""
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -8,12 +9,14 @@ import pytest
 from fork_kit import HOLD, Den, answers, block_text, den, forks, newest, reports, until, whose
 
 from forkcli.app.family import stop_agent
-from forkcli.core.entries import Interrupt, Report, ToolResult
+from forkcli.core.entries import Approval, Interrupt, Report, ToolResult, Usage
 from forkcli.core.ids import AgentId
 from forkcli.core.messages import Json
 from forkcli.engine.agent import Stop
+from forkcli.engine.ports import Answer, Question
 from forkcli.engine.running import NEVER_BEGAN
 from forkcli.errors import ForkError, Kind
+from forkcli.models.anthropic import AnthropicModel
 from forkcli.models.scripted import Reply, call, fail, reply
 
 
@@ -95,6 +98,53 @@ def test_the_steps_of_all_agents_count_against_one_limit(project: Path) -> None:
         assert (end.status, "12 steps" in end.sentence) == ("limit", True)
         assert len(home.server.requests) == 12
         assert {report.status for report in reports(home).values()} == {"limit"}
+        home.sound()
+
+
+async def test_the_cost_of_all_agents_counts_against_one_limit(project: Path) -> None:
+    def busy(_request: Json, _step: int) -> Reply:
+        return Reply([call("read", path="README.md")], usage={"output_tokens": 100_000})
+
+    script = {"main": [reply(forks("a", "b", "c"))], "f1": busy, "f2": busy, "f3": busy}
+    with den(project, script, max_cost=10.0) as home:
+        session = home.open()
+        model = session.rig.model
+        assert isinstance(model, AnthropicModel)
+        model.endpoint = replace(model.endpoint, loopback=False)  # on one's own machine nothing has a price
+        each = model.cost_usd(session.agent.history.model, Usage(output_tokens=100_000)) or 0.0
+        end = await home.turn()
+        await home.close()
+        assert (end.status, "$10.00" in end.sentence) == ("limit", True)
+        assert {report.status for report in reports(home).values()} == {"limit"}
+        assert (
+            10 <= session.rig.spent.cost_usd < 10 + 4 * each
+        )  # who was at it when the bound was reached ends its step
+        home.sound()
+
+
+class Agrees:
+    """Says yes once, and remembers who asked for what."""
+
+    interactive = True
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, str]] = []
+
+    async def ask(self, question: Question) -> Answer:
+        self.asked.append((question.agent, question.command))
+        return "once"
+
+
+async def test_what_a_fork_asks_leave_for_reaches_the_user_with_its_name(project: Path) -> None:
+    outside = [reply(call("bash", command="echo hello", net=True, why="to fetch it")), reply("It ran.")]
+    with den(project, {"main": [reply(forks("a", "b")), reply("Done.")], "f2": outside}) as home:
+        session, person = home.open(), Agrees()
+        session.around.approvals._ask = person
+        assert (await home.turn()).status == "done"
+        await home.close()
+        assert person.asked == [("f2", "echo hello")]
+        assert [approval.answer for approval in home.bodies("f2", Approval)] == ["once"]
+        assert home.bodies("main", Approval) == []
         home.sound()
 
 
