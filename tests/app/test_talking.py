@@ -66,12 +66,12 @@ async def test_a_question_goes_to_the_agent_that_its_first_word_names_else_to_th
         assert words(await ask(driver, "f1\nwhat did you see?")) == (
             "f1 knows nothing of it; /go f2 goes on with the fork that answered."
         )
-        assert words(await ask(driver, "f7 is what?")).startswith("main knows nothing of it")
+        assert words(await ask(driver, "what is f7?")).startswith("main knows nothing of it")
         await home.close()
         assert [(one.agent, one.by, one.question) for one in home.bodies("f1", Asked)][-1] == (
             "f2", "user", "what did you see?",
         )  # fmt: skip
-        assert home.bodies("main", Asked)[-1].question == "f7 is what?"
+        assert home.bodies("main", Asked)[-1].question == "what is f7?"
         assert sum(is_answering(request.body) for request in home.server.requests) == 2
         assert "The person sees nothing but your last message" in newest(home.requests("f2")[0].body)
         home.sound()
