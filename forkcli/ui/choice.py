@@ -62,10 +62,14 @@ class Picker(AskedFor):
     def listing(self) -> list[Text]:
         """The items with numbers."""
         rows = [
-            Text(f"{number:>3} {one_line(label)}  {one_line(detail)}".rstrip())
-            for number, (_, label, detail) in enumerate(self._choice.items, 1)
+            Text(f"{number:>3} {one_line(label)}{self._mark(key)}  {one_line(detail)}".rstrip())
+            for number, (key, label, detail) in enumerate(self._choice.items, 1)
         ]
         return [Text(one_line(self._choice.title)), *rows, Text("a number picks, an empty line leaves")]
+
+    def _mark(self, key: str) -> str:
+        """The sign of the item that is in force now."""
+        return f" {self._look.good}" if key == self._choice.current else ""
 
     def line(self, text: str) -> None:
         """The number of an item; anything else leaves."""

@@ -13,7 +13,7 @@ from forkcli.core import entries as e
 from forkcli.core import events as ev
 from forkcli.core.messages import Block
 from forkcli.ui.calls import title
-from forkcli.ui.entries import warned
+from forkcli.ui.entries import item_of, warned
 from forkcli.ui.family import awaited
 from forkcli.ui.figures import count, dollars, seconds, share
 from forkcli.ui.inquiry import told_item
@@ -60,6 +60,9 @@ class Crowd:
         if isinstance(event, ev.TurnEnded):
             self._members.pop(event.agent, None)
             return []
+        if isinstance(event, ev.Appended) and isinstance(event.entry.body, e.Approval):
+            answer = item_of(event.entry.body, self._look)  # stands below the question, which had the agent's name
+            return [answer] if answer else []
         if isinstance(event, ev.Appended) and not self._begins(event):
             return []
         member = self._members.setdefault(event.agent, Member(self._clock()))

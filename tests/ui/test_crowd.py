@@ -191,3 +191,11 @@ def test_a_report_is_laid_out_as_markdown_within_the_terminal_and_only_its_begin
         assert rows[-1].startswith("  … ")
         assert width < 40 or rows[1] == "  All is well in a.py."
         assert width < 40 or len(rows) == 10
+
+
+def test_what_the_person_answered_to_another_agent_stands_below_its_question() -> None:
+    watched = Watched()
+    watched.on(ev.StepStarted(F1, 1))
+    said = watched.on(of(F1, appended(e.Approval(None, "net", "curl x", "once"))))
+    assert "you allowed it with network, once" in said
+    assert "you did not allow it" in watched.on(of(F1, appended(e.Approval(None, "net", "curl x", "no"))))
