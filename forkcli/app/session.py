@@ -108,7 +108,9 @@ class Session:
         history = self.agent.history
         fork, report = history.forks.get(child), history.reports.get(child)
         if fork is None:
-            raise ForkError(f"{self.agent.id} has no fork {name!r}", f"its forks: {', '.join(history.forks) or 'none'}")
+            raise ForkError(
+                f"{self.agent.id} has no child {name!r}", f"its children: {', '.join(history.forks) or 'none'}"
+            )
         base = history.trees.get(fork.from_seq)
         if report is None:
             raise ForkError(f"{name} has not ended yet", f"`/go {name}` shows what it does")

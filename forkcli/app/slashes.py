@@ -176,7 +176,7 @@ async def _history(driver: ReplDriver, _rest: str) -> Shown:
 
 
 async def _diff(driver: ReplDriver, rest: str) -> Shown:
-    if rest:
+    if rest and rest != MAIN:  # what `main` changed is in the project itself
         session = session_of(driver)
         text = await session.diff_of(rest)
         return Diff(text) if text.strip() else Lines(f"{rest} changed no file.")
@@ -298,6 +298,9 @@ async def _stop(driver: ReplDriver, rest: str) -> Shown:
 
 async def _merge(driver: ReplDriver, rest: str) -> Shown:
     session = session_of(driver)
+    if not rest:
+        children = ", ".join(session.agent.history.forks) or "none"
+        raise ForkError("`/merge` takes an agent", f"{session.agent.id}'s children: {children}", kind=Kind.USAGE)
     if session.agent.task is not None:
         raise ForkError(f"{session.agent.id} is at work", "merge when it has stopped, or let it use its `merge` tool")
     merge = await session.merge(rest)

@@ -146,6 +146,16 @@ async def test_the_cost_is_that_of_all_agents_and_a_past_that_they_share_counts_
         assert {row[-1] for row in both.rows} == {"-"}
 
 
+async def test_a_merge_needs_an_agent_and_the_difference_of_main_is_that_of_the_project(project: Path) -> None:
+    async with driver_in(project, reply("hello")) as driver:
+        run = {slash.name: slash.run for slash in slashes_for(driver)}
+        await driver.turn("hi")
+        with pytest.raises(ForkError, match="takes an agent") as caught:
+            await run["merge"]("")
+        assert caught.value.hints == ("main's children: none",)
+        assert await run["diff"]("main") == await run["diff"]("")
+
+
 async def test_the_tree_has_the_states_of_the_live_board(project: Path) -> None:
     async with driver_in(project, reply("hello")) as driver:
         run = {slash.name: slash.run for slash in slashes_for(driver)}
