@@ -6,7 +6,9 @@ file was written, replaced, removed and a directory replaced in such a view, by 
 
 import os
 import secrets
+import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from threading import Lock
 
@@ -16,6 +18,8 @@ from forkcli.workspace.probe import phrase
 from forkcli.workspace.upper import touched
 from forkcli.workspace.view import Layer, Plan, open_view
 
+_NAME = ".probe-"
+_OLD_S = 3600.0
 _known: dict[int, str] = {}
 _lock = Lock()
 
@@ -31,8 +35,17 @@ def why_no_overlay(place: Path, environ: Mapping[str, str]) -> str:
     device = place.stat().st_dev
     with _lock:
         if device not in _known:
-            _known[device] = _try(place / f".probe-{secrets.token_hex(6)}", environ)
+            _sweep(place)
+            _known[device] = _try(place / f"{_NAME}{secrets.token_hex(6)}", environ)
         return _known[device]
+
+
+def _sweep(place: Path) -> None:
+    """Remove what a killed process left of its try long ago."""
+    with suppress(OSError, ForkError):
+        for left in place.glob(f"{_NAME}*"):
+            if time.time() - left.lstat().st_mtime > _OLD_S:
+                remove(left, {})
 
 
 def _try(folder: Path, environ: Mapping[str, str]) -> str:

@@ -152,3 +152,14 @@ def test_a_layers_folder_that_cannot_be_made_is_said(project: Path) -> None:
     main = open_workspace(project, begin=False, sandbox=False)
     with pytest.raises(ForkError, match="could not be made"):
         open_fork(main, place(project, "f1"))
+
+
+def test_what_a_killed_try_left_is_removed_when_it_is_old(needs_sandbox: None, project: Path) -> None:
+    main = open_workspace(project, begin=False)
+    old, young = project / ".probe-old/upper", project / ".probe-young"
+    old.mkdir(parents=True)
+    young.mkdir()
+    os.utime(old.parent, (1, 1))
+    forget_overlay()
+    why_no_overlay(project, main.environ)
+    assert [path.name for path in project.glob(".probe-*")] == [young.name]
