@@ -3,6 +3,7 @@
 import re
 import signal
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,10 +14,12 @@ from test_rewind_session import marks
 from forkcli.core.entries import Agent, Rewind
 from forkcli.core.messages import Json
 from forkcli.models.scripted import Reply, call, reply
+from forkcli.models.scripted.catalog import CATALOG
 from forkcli.store.reading import read_history
 
 REPORT = "Nothing there: the cause is elsewhere."
 ANSWER = "Mended elsewhere.\n"
+SMALL = "claude-haiku-4-5"
 RECORDS = 18  # how often the turn below records something
 FILES = 500
 
@@ -80,6 +83,24 @@ def test_it_may_be_killed_again_and_again(desk: Desk, serve: Serve) -> None:
     serve(script)
     desk.run("-p", "mend it", die_writing=(5, 1))
     desk.go_on_until_done((6, 1))
+    sound(desk)
+
+
+def filling(request: Json) -> Reply:
+    """Change a file, then read more than the window holds."""
+    if "Write this report now" in newest(request) or "<report" in newest(request):
+        return script(request)
+    return reply(call("bash", command="echo once >> trace") if answers(request) == 0 else call("read", path="big.txt"))
+
+
+@pytest.mark.parametrize("record", [16, 19])
+def test_room_is_made_once_in_a_full_context_whenever_it_is_killed(desk: Desk, serve: Serve, record: int) -> None:
+    (desk.project / "big.txt").write_text(("word " * 15 + "\n") * 1700)
+    server = serve(filling, models=[replace(CATALOG[SMALL], window=14_000, min_cached=512)])
+    assert desk.run("-p", "mend it", "-m", SMALL, die_writing=(record, 1)).code == -signal.SIGKILL
+    assert (desk.run("-c", "-p", "-m", SMALL).stdout, desk.bodies(Rewind)[0].by) == (ANSWER, "fork")
+    assert (desk.project / "trace").read_text() == "once\n"
+    assert sum("Write this report now" in newest(one.body) for one in server.requests) <= 2
     sound(desk)
 
 
