@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from forkcli.core import entries as e
-from forkcli.core.decide import CallModel, RunTools, Seal, next_action, unreported
+from forkcli.core.decide import CallModel, Finish, RunTools, Seal, is_unfinished, next_action, unreported
 from forkcli.core.forking import opening
 from forkcli.core.history import History
 from forkcli.core.ids import AgentId, CallId, Seq
@@ -116,6 +116,19 @@ def test_what_is_told_goes_along_where_one_lands_at_a_message_without_an_answer(
     assert next_action(history) == CallModel()
 
 
+def test_a_report_that_waits_ends_the_turn_and_goes_with_the_next_prompt() -> None:
+    history = after(e.Rewind(Seq(3), "user", "it was the test", TOLD, asks=False))
+    assert next_action(history) == Finish("done")
+    assert not is_unfinished(history)
+    for body in (prompt("and now?"), seal(14)):
+        history.add(e.Entry(history.next_seq, "", body))
+    assert [text_of([block]).split("\n")[0] for block in history.messages[-1].content] == [
+        TOLD.split("\n", maxsplit=1)[0],
+        "and now?",
+    ]
+    assert next_action(history) == CallModel()
+
+
 def test_an_empty_context_begins_with_what_is_told() -> None:
     history = after(e.Rewind(Seq(0), "fork", "", "Your task: mend it."), seal(13))
     assert [text_of(message.content) for message in history.messages] == [
@@ -173,6 +186,10 @@ def test_an_agent_does_not_go_back_over_what_it_has_not_worked_on() -> None:
     idle = gone_back(1).entries[:-4]
     with pytest.raises(ForkError, match="you have just come back from there"):
         check_own(History.of(idle), Seq(7))
+    refused = e.ToolResult(CallId("again"), "rewind", (), is_error=True)
+    again = [entry.body for entry in idle[1:]] + [answer(tool_use("again", "rewind")), refused, seal(16)]
+    with pytest.raises(ForkError, match="you have just come back from there"):
+        check_own(History.of(entries(again)), Seq(7))
     with pytest.raises(ForkError, match="there is no checkpoint 4"):
         check_own(after(), Seq(4))
 
