@@ -7,13 +7,13 @@ import time
 from pathlib import Path
 
 import pytest
-from app_kit import Desk, Serve, until
+from app_kit import Desk, Serve, by_step, until
 from test_repl_driver import driver_in
 
 from forkcli.app.agents_md import DRAFT
 from forkcli.app.slashes import slashes_for
 from forkcli.core.entries import Prompt, ToolResult, ToolStart
-from forkcli.core.messages import Block
+from forkcli.core.messages import Block, Json
 from forkcli.errors import ForkError
 from forkcli.models.scripted import Reply, call, reply
 from forkcli.ui.ports import Choice, Lines
@@ -158,16 +158,20 @@ def test_a_turn_that_was_stopped_goes_on_with_the_draft_that_it_had(desk: Desk, 
 
 def test_what_a_person_wrote_after_the_kill_stays(desk: Desk, serve: Serve) -> None:
     (desk.project / "AGENTS.md").write_text("my own rule\n")
-    serve(
-        reply(drafts()),
-        reply(call("bash", command="echo mine > AGENTS.md")),
-        Reply([], delay_s=9),
-        reply("hello"),
-    )
+    killed: list[bool] = []
+    steps = by_step(reply(drafts()), reply(call("bash", command="echo mine > AGENTS.md")), reply("never read"))
+
+    async def script(request: Json) -> Reply:
+        while len(request["messages"]) > 4 and not killed:
+            await asyncio.sleep(0.01)
+        return reply("hello") if killed else steps(request)
+
+    serve(script)
     running = desk.start("init")
     desk.wait_for(ToolResult, 2)
     running.kill()
     running.wait()
+    killed.append(True)
     (desk.project / "AGENTS.md").write_text("typed by hand\n")
     os.utime(desk.project / "AGENTS.md", (time.time() + 60, time.time() + 60))
     done = desk.run("-p", "hi")
