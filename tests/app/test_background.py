@@ -75,7 +75,7 @@ def test_a_job_is_stopped_by_its_id_and_no_message_follows(desk: Desk, serve: Se
 
 def test_a_server_in_the_background_answers_the_next_command(desk: Desk, serve: Serve) -> None:
     server = "python3 -m http.server 8765 --bind 127.0.0.1"
-    ask = "for i in $(seq 50); do curl -sf http://127.0.0.1:8765/README.md && exit; sleep 0.1; done; exit 9"
+    ask = "for i in $(seq 300); do curl -sf http://127.0.0.1:8765/README.md && exit; sleep 0.1; done; exit 9"
     steps = [
         reply(call("bash", command=server, background=True)),
         reply(call("bash", command=ask)),
