@@ -179,7 +179,6 @@ async def test_a_holder_that_was_killed_is_replaced_and_the_files_are_the_same(p
 async def test_closing_leaves_no_process_and_no_mount_and_removing_leaves_nothing(
     project: Path, fork: Fork, survivors_of: Callable[[str], list[int]], nap: str
 ) -> None:
-    before = Path("/proc/self/mountinfo").read_bytes()
     one = fork("f1")
     await one.start(Command(f"sleep {nap}", str(project)))
     holder = one.holder_pid
@@ -189,7 +188,7 @@ async def test_closing_leaves_no_process_and_no_mount_and_removing_leaves_nothin
         nap
     ):  # what an overlay holds may still be on its way to disk
         await asyncio.sleep(0.01)
-    assert Path("/proc/self/mountinfo").read_bytes() == before
+    assert str(project) not in Path("/proc/self/mountinfo").read_text()
     folder = place(project, "f1")
     assert folder.is_dir()
     remove_layers(folder)
