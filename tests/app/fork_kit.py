@@ -299,6 +299,10 @@ async def held(home: Den, count: int, steps: int, results: int = 0) -> int:
     tasks = tuple(Task(f"task {n}: look after it well") for n in range(count + 1))
     await session.fleet.order(session.agent, rig, None, ForkOrder(tasks[:1]))  # what is loaded only once
     await until(lambda: parked.waiting == 1)
+    for wanted in session.merging.wanted.values():
+        wanted.set()
+    await asyncio.gather(*session.merging.bases.values(), *session.merging.taking)
+    session.merging.put_off_s = 60  # what the files are is noted for all forks at once, when one of them writes
     gc.collect()
     tracemalloc.start()
     before = tracemalloc.get_traced_memory()[0]
